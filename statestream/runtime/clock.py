@@ -1,0 +1,116 @@
+"""The frame clock: releases the participants of a frame, waits for them, commits.
+
+The core runs it between commands. It never waits without a deadline: every wait ends after a tenth of a second at the
+latest, to see whether somebody died.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from statestream.arrays import describe
+from statestream.memory import Arena, Arrival, Record, Word
+from statestream.runtime.increments import NotFinite, apply_training
+from statestream.runtime.plan import SCHEDULE, Plan
+from statestream.runtime.schedule import Schedule, clocked_items
+from statestream.runtime.spin import spin_ns
+
+_LOOK_UP_NS = 100_000_000
+_RATE_WINDOW_NS = 1_000_000_000
+
+
+class Stalled(RuntimeError):
+    """The frame cannot be completed: a participant died or failed."""
+
+
+class FrameClock:
+    """Advances the arena frame by frame."""
+
+    def __init__(self, arena: Arena, plan: Plan, check: Callable[[], None]) -> None:
+        """check: raises Stalled if a participant is dead; called while the clock waits."""
+        self._arena, self._plan, self._check = arena, plan, check
+        self._schedule = Schedule(clocked_items(plan.network), arena.committed(SCHEDULE))
+        self._spin = spin_ns(len(plan.participants))
+        self._number = 0
+        self._steps: dict[frozenset[str], tuple[list[int], np.ndarray]] = {}
+        self._shared = [t for t in plan.trainings.values() if t.owner is None]
+        self._rate_from = (0, 0)
+
+    def advance(self) -> str:
+        """Compute one frame. Returns "" if it was committed, else why it was not (a value that is not finite)."""
+        control = self._arena.control
+        begin = time.perf_counter_ns()
+        frame = control.frame
+        due = self._schedule.due(frame)
+        indices, written = self._step(due)
+        control.set(Word.STARTED, frame + 1)
+        self._number = self._number % 0xFFFFFFFF + 1
+        control.expect(len(indices))
+        for index in indices:
+            control.release(index, self._number)
+        while control.wait_arrivals(self._spin, _LOOK_UP_NS):
+            self._check()
+        trouble = self._arrivals(indices) or self._combine(due)
+        if trouble:
+            control.set(Word.STARTED, frame)
+            return trouble
+        self._arena.commit(written)
+        self._measure(frame + 1, begin)
+        return ""
+
+    def rest(self) -> None:
+        """The network stops here for a while: the rate starts anew with the next frame."""
+        self._rate_from = (0, 0)
+        self._arena.control.set(Word.RATE, 0)
+
+    def release_all(self) -> None:
+        """Wake every participant without a frame, so that it sees the session's end."""
+        self._number = self._number % 0xFFFFFFFF + 1
+        for participant in self._plan.participants:
+            self._arena.control.release(participant.index, self._number)
+
+    def _step(self, due: frozenset[str]) -> tuple[list[int], np.ndarray]:
+        if due not in self._steps:
+            plan, by_key = self._plan, self._arena.layout.by_key
+            written = np.zeros(len(self._arena.layout.slots), np.uint8)
+            for item in due:
+                for key in (*plan.written_by[item], *plan.trained_by.get(item, ())):
+                    written[by_key[key].index] = 1
+            self._steps[due] = (sorted({plan.participant_of[item] for item in due}), written)
+        return self._steps[due]
+
+    def _arrivals(self, indices: list[int]) -> str:
+        control = self._arena.control
+        for index in indices:
+            status = control.record(index, Record.STATUS)
+            if status == Arrival.FAILED:
+                self._check()
+                raise Stalled(f"{self._plan.participants[index].title} failed")
+            if status == Arrival.NOT_FINITE:
+                return self._not_finite(control.record(index, Record.DETAIL))
+        return ""
+
+    def _combine(self, due: frozenset[str]) -> str:
+        try:
+            for training in self._shared:
+                apply_training(self._arena, training, due, self._arena.table())
+        except NotFinite as found:
+            return self._not_finite(found.slot)
+        return ""
+
+    def _not_finite(self, slot: int) -> str:
+        name = describe(self._arena.layout.slots[slot].spec.key)
+        return f"{name} became NaN or Inf in frame {self._arena.control.frame}; the frame was not committed"
+
+    def _measure(self, frame: int, begin: int) -> None:
+        control, now = self._arena.control, time.perf_counter_ns()
+        control.set(Word.FRAME_TIME, now - begin)
+        first, since = self._rate_from
+        if since == 0:
+            self._rate_from = (frame, now)
+        elif now - since >= _RATE_WINDOW_NS:
+            control.set(Word.RATE, (frame - first) * 1_000_000_000_000 // (now - since))
+            self._rate_from = (frame, now)

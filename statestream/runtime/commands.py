@@ -1,0 +1,97 @@
+"""The command table: every command's name, arguments, help and action, for the prompt, scripts, viewers and Python alike."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from statestream.runtime import actions
+
+if TYPE_CHECKING:
+    from statestream.runtime.session_core import SessionCore
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One argument of a command. kind (`count`, `item`, `parameter`, `number`, `command`) tells how to complete it."""
+
+    name: str
+    kind: str
+    optional: bool = False
+
+    @property
+    def usage(self) -> str:
+        """As help shows it."""
+        return f"[{self.name}]" if self.optional else self.name
+
+
+@dataclass(frozen=True)
+class Command:
+    """One entry of the table."""
+
+    name: str
+    help: str
+    action: Callable[..., actions.Result]
+    arguments: tuple[Argument, ...] = ()
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def usage(self) -> str:
+        """Name and arguments."""
+        return " ".join([self.name, *(argument.usage for argument in self.arguments)])
+
+
+_ITEM = Argument("ITEM", "item")
+
+COMMANDS: tuple[Command, ...] = (
+    Command("help", "list the commands, or explain one", lambda core, *names: _help(*names),
+            (Argument("COMMAND", "command", True),), ("?",)),
+    Command("stream", "compute frames: N of them, or until paused", actions.stream, (Argument("N", "count", True),)),
+    Command("pause", "stop after the frame that is being computed", actions.pause),
+    Command("step", "compute one frame", actions.step),
+    Command("state", "the session: id, frame, speed, agents, split, what it is doing", actions.state),
+    Command("nps", "list the neuron-pools", actions.neuron_pools),
+    Command("sps", "list the synapse-pools", actions.synapse_pools),
+    Command("plasts", "list the plasticities", actions.plasticities),
+    Command("ifs", "list the interfaces", actions.interfaces),
+    Command("show", "an item's settings, parameters, variables and statistics of its arrays", actions.show, (_ITEM,)),
+    Command("set", "change a parameter of an item while the network runs", actions.set_parameter,
+            (_ITEM, Argument("PARAMETER", "parameter"), Argument("VALUE", "number"))),
+    Command("split", "agents 0 to N-1 are kept out of learning", actions.split, (Argument("N", "count"),)),
+    Command("cstat", "the processes: what each computes, how long it takes", actions.process_table),
+    Command("exit", "end the session", actions.leave),
+)  # fmt: skip
+
+
+def find(name: str) -> Command:
+    """The command of that name or alias; RequestError names the nearest."""
+    for command in COMMANDS:
+        if name == command.name or name in command.aliases:
+            return command
+    known = [command.name for command in COMMANDS]
+    near = difflib.get_close_matches(name, known, 1)
+    hint = f"did you mean {near[0]!r}?" if near else "'help' lists the commands"
+    raise actions.RequestError(f"there is no command {name!r}; {hint}")
+
+
+def execute(core: SessionCore, text: str) -> actions.Result:
+    """Do what one command line says; RequestError if it cannot be done."""
+    words = text.split()
+    if not words:
+        return actions.Result("")
+    command = find(words[0])
+    given = words[1:]
+    least = sum(not argument.optional for argument in command.arguments)
+    if not least <= len(given) <= len(command.arguments):
+        raise actions.RequestError(f"{command.name} was given {len(given)} arguments; usage: {command.usage}")
+    return command.action(core, *given)
+
+
+def _help(name: str | None = None) -> actions.Result:
+    chosen: Iterable[Command] = COMMANDS if name is None else (find(name),)
+    rows = [(", ".join([c.usage, *c.aliases]), c.help) for c in chosen]
+    width = max(len(usage) for usage, _ in rows)
+    data: list[dict[str, Any]] = [{"usage": usage, "help": text} for usage, text in rows]
+    return actions.Result("\n".join(f"{usage:<{width}}  {text}" for usage, text in rows), data)

@@ -1,0 +1,103 @@
+"""Texts and data that commands answer with: tables, an item's values, statistics of arrays."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from statestream.graph import Network
+
+if TYPE_CHECKING:
+    from statestream.runtime.session_core import SessionCore
+
+_FULL_UP_TO = 32
+"""Vectors up to this length are listed whole, larger arrays by their statistics."""
+_KINDS = {"np": "neuron-pool", "sp": "synapse-pool", "plast": "plasticity", "if": "interface"}
+
+
+def pairs(data: Mapping[str, Any]) -> str:
+    """One `name: value` a line, aligned."""
+    width = max(len(name) for name in data) + 1
+    return "\n".join(f"{name + ':':<{width}} {value}" for name, value in data.items())
+
+
+def table(rows: Sequence[Mapping[str, Any]], what: str) -> str:
+    """Rows of equal keys under a heading with their number."""
+    heading = f"{len(rows)} {what}"
+    if not rows:
+        return heading
+    names = list(rows[0])
+    cells = [names, *([str(row[name]) for name in names] for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(names))]
+    lines = ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+    return "\n".join([heading, *lines])
+
+
+def array_data(array: np.ndarray) -> Any:
+    """A number, a short vector as a list, else shape and statistics."""
+    if array.shape == ():
+        return _short(array[()])
+    if array.ndim == 1 and array.size <= _FULL_UP_TO:
+        return [_short(value) for value in array]
+    wide = array.astype(np.float64)
+    return {
+        "shape": list(array.shape),
+        "mean": float(wide.mean()),
+        "std": float(wide.std()),
+        "min": float(wide.min()),
+        "max": float(wide.max()),
+    }
+
+
+def item_data(core: SessionCore, name: str) -> dict[str, Any]:
+    """One item: its kind, given keys, state, parameters, variables."""
+    item = core.network.items[name]
+    data: dict[str, Any] = {"item": name, "kind": _KINDS[item.kind], "frame": core.frame, "given": dict(item.spec)}
+    for slot in core.arena.layout.slots:
+        owner, kind, array = slot.spec.key
+        if owner == name and not slot.spec.internal:
+            values = array_data(core.arena.committed(slot.spec.key))
+            if kind == "state":
+                data["state"] = values
+            else:
+                data.setdefault(f"{kind}s", {})[array] = values
+    return data
+
+
+def item_text(data: Mapping[str, Any]) -> str:
+    """`item_data` for people."""
+    lines = [f"{data['item']} ({data['kind']}) at frame {data['frame']}"]
+    lines += [f"  {key}: {value}" for key, value in data["given"].items()]
+    if "state" in data:
+        lines.append(f"  state  {_array_text(data['state'])}")
+    for group in ("parameters", "variables", "updates"):
+        values = data.get(group, {})
+        if values:
+            lines.append(f"  {group}")
+            width = max(len(name) for name in values)
+            lines += [f"    {name:<{width}}  {_array_text(value)}" for name, value in values.items()]
+    return "\n".join(lines)
+
+
+def unknown_item(network: Network, name: str) -> str:
+    """Message about an item that does not exist."""
+    near = difflib.get_close_matches(name, list(network.items), 3)
+    hint = f"nearest: {', '.join(near)}" if near else f"there are: {', '.join(network.items)}"
+    return f"there is no item {name!r}; {hint}"
+
+
+def _array_text(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list):
+        return " ".join(f"{number:.4g}" for number in value)
+    shape = "x".join(map(str, value["shape"]))
+    return f"[{shape}] mean {value['mean']:.4g} std {value['std']:.4g} min {value['min']:.4g} max {value['max']:.4g}"
+
+
+def _short(value: np.float32) -> float:
+    # str() of a float32 is the shortest text that means it: 1e-4 stays 1e-4.
+    return float(str(value))

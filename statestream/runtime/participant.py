@@ -1,0 +1,116 @@
+"""The loop that every participant of a frame runs: wait to be released, work, arrive; report what happens to the core."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from statestream.memory import Arena, Arrival, Record, RunState, Word
+from statestream.runtime.increments import NotFinite
+from statestream.runtime.launch import die_with_parent
+from statestream.runtime.spin import spin_ns
+
+_LOOK_UP_NS = 500_000_000
+"""How long a participant sleeps at most before it looks whether the core still lives."""
+
+
+class Reporter:
+    """Messages from a participant to the core, JSON lines over a pipe."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._pipe = os.fdopen(descriptor, "wb", buffering=0)
+
+    def progress(self, item: str, state: str) -> None:
+        """An item is `compiling` or `ready`."""
+        self._send({"item": item, "state": state})
+
+    def ready(self) -> None:
+        """All items are ready: frames may begin."""
+        self._send({"ready": True})
+
+    def notice(self, text: str) -> None:
+        """Something the user should read."""
+        self._send({"notice": text})
+
+    def failure(self, error: BaseException, items: Sequence[str]) -> None:
+        """This participant cannot go on."""
+        trace = "".join(traceback.format_exception(error))
+        self._send({"failure": f"{type(error).__name__}: {error}", "items": list(items), "traceback": trace})
+
+    def _send(self, message: dict[str, Any]) -> None:
+        self._pipe.write(json.dumps(message).encode() + b"\n")
+
+
+def serve(arena: Arena, index: int, work: Callable[[int], None], reporter: Reporter, items: Sequence[str]) -> None:
+    """Take part in frames until the session ends. `work(frame)` computes; NotFinite keeps the frame from being committed."""
+    control, parent = arena.control, os.getppid()
+    spin, held = spin_ns(control.get(Word.PARTICIPANTS)), 0
+    while control.get(Word.RUN_STATE) != RunState.ENDED:
+        number = control.wait_release(index, held, spin, _LOOK_UP_NS)
+        if number == held:
+            if os.getppid() != parent:
+                return
+            continue
+        held = number
+        if control.get(Word.RUN_STATE) == RunState.ENDED:
+            return
+        begin = time.perf_counter_ns()
+        frame = control.frame
+        status = _attempt(arena, index, work, frame, reporter, items)
+        _record(arena, index, frame, status, time.perf_counter_ns() - begin)
+        control.arrive()
+        if status == Arrival.FAILED:
+            return
+
+
+def _attempt(
+    arena: Arena, index: int, work: Callable[[int], None], frame: int, reporter: Reporter, items: Sequence[str]
+) -> Arrival:
+    try:
+        work(frame)
+    except NotFinite as found:
+        arena.control.set_record(index, Record.DETAIL, found.slot)
+        return Arrival.NOT_FINITE
+    except Exception as error:
+        reporter.failure(error, items)
+        return Arrival.FAILED
+    return Arrival.DONE
+
+
+def _record(arena: Arena, index: int, frame: int, status: Arrival, duration: int) -> None:
+    control = arena.control
+    control.set_record(index, Record.STATUS, status)
+    control.set_record(index, Record.FRAME, frame)
+    control.set_record(index, Record.DURATION, duration)
+    control.set_record(index, Record.TOTAL, control.record(index, Record.TOTAL) + duration)
+    control.set_record(index, Record.COUNT, control.record(index, Record.COUNT) + 1)
+
+
+def main(run: Callable[[Arena, int, Reporter], None]) -> None:
+    """Entry of a participant's process: `python -m ... --parent PID --segment NAME --index I --report FD`."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--parent", type=int, required=True)
+    parser.add_argument("--segment", required=True)
+    parser.add_argument("--index", type=int, required=True)
+    parser.add_argument("--report", type=int, required=True)
+    options = parser.parse_args()
+    die_with_parent(options.parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    reporter = Reporter(options.report)
+    arena = Arena.attach(options.segment)
+    arena.control.set_record(options.index, Record.PID, os.getpid())
+    try:
+        run(arena, options.index, reporter)
+    except BrokenPipeError:
+        sys.exit(1)
+    # Engines' own threads and exit handlers may hang or take seconds; nothing here needs them.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)

@@ -1,0 +1,300 @@
+"""A running session inside the core process: its state, its frames, and what requests do to it between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from statestream.arrays import ArrayKey, describe
+from statestream.graph import Network
+from statestream.memory import Arena, RunState, Word
+from statestream.runtime import protocol
+from statestream.runtime.children import Children
+from statestream.runtime.clock import FrameClock, Stalled
+from statestream.runtime.plan import SPLIT, Plan
+from statestream.runtime.requests import RequestError
+from statestream.runtime.server import Request, Server
+
+_LOOK_UP = 0.25
+"""Seconds that a paused core sleeps at most before it looks whether its children live."""
+
+
+class Ending(RuntimeError):
+    """The session was asked to end while a frame was being computed."""
+
+
+@dataclass(frozen=True)
+class Waiter:
+    """A request whose answer waits for a frame."""
+
+    request: Request
+    target: int
+    text: str
+    data: Any
+
+
+class SessionCore:
+    """The state machine of a session. Everything here runs in the core's main thread."""
+
+    def __init__(
+        self, session: int, plan: Plan, arena: Arena, children: Children, server: Server, interrupted: Callable[[], bool]
+    ) -> None:
+        """interrupted: whether a signal asked the core to end."""
+        self.session, self.plan, self.arena = session, plan, arena
+        self.children, self.server = children, server
+        self.trouble = ""
+        """Why the session is broken."""
+        self.ended = False
+        self._interrupted = interrupted
+        self._clock = FrameClock(arena, plan, self._check)
+        self._stop_at: int | None = 0
+        self._waiters: list[Waiter] = []
+        self._requests: dict[str, Callable[[Request], None]] = {
+            "ready": self._ready,
+            "command": self._command,
+            "advance": self._advance,
+            "read": self._read,
+            "write": self._write,
+        }
+
+    @property
+    def network(self) -> Network:
+        """The network that runs."""
+        return self.plan.network
+
+    @property
+    def frame(self) -> int:
+        """Completed frames."""
+        return self.arena.control.frame
+
+    @property
+    def state(self) -> RunState:
+        """What the session is doing."""
+        return RunState(self.arena.control.get(Word.RUN_STATE))
+
+    @property
+    def streaming(self) -> bool:
+        """Whether frames shall be computed (as soon as all items are ready)."""
+        return self._stop_at is None or self._stop_at > self.frame
+
+    def run(self) -> None:
+        """Serve requests and compute frames until the session ends."""
+        while not self.ended:
+            self.server.stirred.clear()
+            self._serve()
+            if self.ended or self._interrupted():
+                break
+            self._look_after_children()
+            if self.state == RunState.STREAMING:
+                self._one_frame()
+            else:
+                self.server.stirred.wait(_LOOK_UP)
+        self.arena.control.set(Word.RUN_STATE, RunState.ENDED)
+        self._clock.release_all()
+        self._fail_waiters("session", "the session was ended")
+
+    def stream(self, frames: int | None = None) -> int | None:
+        """Compute that many more frames, None for no end; returns the frame at which it will stop."""
+        self.require_working()
+        self._stop_at = None if frames is None else self.frame + frames
+        self._set_state()
+        return self._stop_at
+
+    def pause(self) -> None:
+        """Compute no further frame."""
+        self._stop_at = self.frame
+        self._set_state()
+
+    def end(self) -> None:
+        """End the session after this request."""
+        self.ended = True
+
+    def require_working(self) -> None:
+        """Raise Stalled if the session is broken."""
+        if self.trouble:
+            raise Stalled(self.trouble)
+
+    def values(self, key: ArrayKey) -> np.ndarray:
+        """The committed values of one array (no copy); aliases of shared parameters lead to their owner's array."""
+        return self.arena.committed(self.resolve(key))
+
+    def resolve(self, key: ArrayKey) -> ArrayKey:
+        """The key under which the arena holds an array; RequestError names what exists."""
+        item, kind, name = key
+        if kind == "parameter" and item in self.network.items:
+            item, name = self.network.parameter_owner(item, name)
+        resolved = (item, kind, name)
+        if resolved not in self.arena.layout.by_key:
+            names = [k[2] for k in self.arena.layout.by_key if k[:2] == (item, kind)]
+            raise RequestError(f"there is no {describe(key)}; {item} has: {', '.join(names) or 'none of that kind'}")
+        return resolved
+
+    def set_values(self, key: ArrayKey, value: np.ndarray | float) -> None:
+        """Overwrite committed values, between two frames; RequestError if shape or bounds do not fit."""
+        resolved = self.resolve(key)
+        spec = self.plan.specs[resolved]
+        array = np.asarray(value, np.float32)
+        if array.shape != spec.shape and array.size != 1:
+            raise RequestError(f"{describe(key)} has shape {list(spec.shape)}, the given values {list(array.shape)}")
+        if not np.isfinite(array).all():
+            raise RequestError(f"{describe(key)}: the given values are not all finite")
+        low, high = spec.minimum, spec.maximum
+        if (low is not None and array.min() < low) or (high is not None and array.max() > high):
+            allowed = f"from {'-inf' if low is None else f'{low:g}'} to {'inf' if high is None else f'{high:g}'}"
+            found = f"{array.min():g}" if array.size == 1 else f"values from {array.min():g} to {array.max():g}"
+            raise RequestError(f"{describe(key)}: found {found}, allowed is {allowed}")
+        with self.arena.writing():
+            target = self.arena.committed(resolved)
+            target[...] = array.reshape(()) if array.size == 1 else array
+
+    def set_split(self, split: int) -> None:
+        """Agents with an index below are kept out of learning."""
+        if not 0 <= split <= self.network.agents:
+            raise RequestError(f"split is {split}, allowed is 0 to {self.network.agents} (the number of agents)")
+        self.set_values(SPLIT, float(split))
+
+    def _serve(self) -> None:
+        while self.server.inbox and not self.ended:
+            request = self.server.inbox.popleft()
+            if not request.message:
+                self.end()
+                return
+            try:
+                operation = self._requests.get(str(request.message.get("op")))
+                if operation is None:
+                    raise RequestError(f"unknown operation {request.message.get('op')!r}")
+                operation(request)
+            except (RequestError, protocol.ProtocolError) as error:
+                request.refuse("command", str(error))
+            except Stalled as error:
+                request.refuse("session", str(error))
+
+    def _one_frame(self) -> None:
+        try:
+            trouble = self._clock.advance()
+        except Stalled as error:
+            self._break(str(error))
+            return
+        except Ending:
+            return
+        if trouble:
+            self.pause()
+            self._fail_waiters("command", f"paused: {trouble}")
+            self.server.broadcast({"event": "notice", "text": f"paused: {trouble}"})
+        elif not self.streaming:
+            self._set_state()
+        if self._waiters:
+            self._answer_waiters()
+
+    def _check(self) -> None:
+        if self.server.urgent or self._interrupted():
+            raise Ending
+        dead = self.children.dead()
+        if dead:
+            raise Stalled("\n".join(self.children.explain(child) for child in dead))
+
+    def _look_after_children(self) -> None:
+        if self.trouble:
+            return
+        dead = self.children.dead() if self.state != RunState.STREAMING else []
+        if dead:
+            self._break("\n".join(self.children.explain(child) for child in dead))
+        else:
+            self._set_state()
+
+    def _set_state(self) -> None:
+        control = self.arena.control
+        control.set(Word.REMAINING, self.children.remaining)
+        if self.trouble:
+            state = RunState.BROKEN
+        elif not self.children.ready:
+            state = RunState.INITIALIZING
+        else:
+            state = RunState.STREAMING if self.streaming else RunState.PAUSED
+        if state == self.state:
+            return
+        control.set(Word.RUN_STATE, state)
+        if state != RunState.STREAMING:
+            self._clock.rest()
+        self.server.broadcast({"event": "state", "state": state.name.lower()})
+        if state in (RunState.PAUSED, RunState.STREAMING):
+            self._answer_waiters()
+        if state == RunState.PAUSED:
+            self._fail_waiters("command", f"paused at frame {self.frame} before the asked frames were done")
+
+    def _break(self, trouble: str) -> None:
+        self.trouble = f"{trouble}\nThe session stands at frame {self.frame}; its values can still be read."
+        self._set_state()
+        self._fail_waiters("session", self.trouble)
+        self.server.broadcast({"event": "broken", "text": self.trouble})
+
+    def _answer_waiters(self) -> None:
+        waiting = []
+        for waiter in self._waiters:
+            if waiter.target <= self.frame:
+                waiter.request.answer(waiter.text, waiter.data)
+            else:
+                waiting.append(waiter)
+        self._waiters = waiting
+
+    def _fail_waiters(self, kind: str, error: str) -> None:
+        for waiter in self._waiters:
+            waiter.request.refuse(kind, error)
+        self._waiters.clear()
+
+    def wait_for(self, request: Request, target: int, text: str = "", data: Any = None) -> None:
+        """Answer the request when that frame is complete."""
+        if target <= self.frame:
+            request.answer(text, data)
+        else:
+            self._waiters.append(Waiter(request, target, text, data))
+
+    def _ready(self, request: Request) -> None:
+        self.require_working()
+        if self.state == RunState.INITIALIZING:
+            self._waiters.append(Waiter(request, self.frame, "", None))
+        else:
+            request.answer()
+
+    def _command(self, request: Request) -> None:
+        # The table's handlers act on this object, so they are found late.
+        from statestream.runtime.commands import execute
+
+        result = execute(self, str(request.message.get("text", "")))
+        if result.until is not None and request.message.get("wait"):
+            self.wait_for(request, result.until, result.text, result.data)
+        else:
+            request.answer(result.text, result.data)
+
+    def _advance(self, request: Request) -> None:
+        self.require_working()
+        frames = request.message.get("frames")
+        if not isinstance(frames, int) or frames < 0:
+            raise RequestError(f"the number of frames is {frames!r}, it must be an integer of at least 0")
+        target = self.frame + frames
+        if self._stop_at is not None:
+            self._stop_at = max(self._stop_at, target)
+        self._set_state()
+        self.wait_for(request, target)
+
+    def _read(self, request: Request) -> None:
+        keys = [_key(key) for key in request.message.get("keys", [])]
+        arrays = [protocol.encode_array(self.values(key)) for key in keys]
+        request.answer(data={"frame": self.frame, "arrays": arrays})
+
+    def _write(self, request: Request) -> None:
+        key = _key(request.message.get("key"))
+        if key[1] not in ("state", "parameter", "variable"):
+            raise RequestError(f"{describe(key)} cannot be written; states, parameters and variables can")
+        self.set_values(key, protocol.decode_array(request.message.get("array")))
+        request.answer()
+
+
+def _key(data: Any) -> ArrayKey:
+    if not isinstance(data, Sequence) or len(data) != 3 or not all(isinstance(part, str) for part in data):
+        raise RequestError(f"{data!r} is not the key of an array: [item, kind, name]")
+    item, kind, name = data
+    return item, kind, name

@@ -1,0 +1,120 @@
+"""Worker process of one device group: one compiled call per frame, then everything written to the following copies."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from statestream import backends, numerics
+from statestream.arrays import ArrayKey
+from statestream.catalogue import default_catalogue
+from statestream.graph import Network
+from statestream.memory import Arena
+from statestream.runtime.draws import Draws
+from statestream.runtime.increments import apply_training, require_finite
+from statestream.runtime.participant import Reporter, main, serve
+from statestream.runtime.plan import SCHEDULE, Participant, Plan
+from statestream.runtime.schedule import Schedule, clocked_items
+
+Compiled = Callable[[Mapping[Any, np.ndarray]], Mapping[Any, np.ndarray]]
+
+
+class Variant:
+    """A step of some of the group's items, compiled."""
+
+    def __init__(self, network: Network, items: frozenset[str], backend: Any, arena: Arena, seed: int) -> None:
+        step = numerics.Step(network, sorted(items, key=list(network.items).index))
+        shapes: dict[Any, tuple[int, ...]] = {key: arena.layout.by_key[key].spec.shape for key in step.inputs}
+        shapes.update({draw.key: draw.shape for draw in step.draws})
+        self.items = items
+        self.outputs = step.outputs
+        self.inputs = [(key, arena.layout.by_key[key].index, arena.copies(key)) for key in step.inputs]
+        self.draws = Draws(step.draws, seed)
+        self._call: Compiled = backend.compile(step.function, shapes)
+
+    def __call__(self, table: np.ndarray, frame: int) -> Mapping[Any, np.ndarray]:
+        """The step's outputs from the committed values and this frame's draws."""
+        values: dict[Any, np.ndarray] = {key: copies[table[slot]] for key, slot, copies in self.inputs}
+        values.update(self.draws.of(frame))
+        return self._call(values)
+
+
+class GroupProgram:
+    """What the worker does in a frame."""
+
+    def __init__(self, arena: Arena, plan: Plan, participant: Participant) -> None:
+        self._arena, self._plan, self._me = arena, plan, participant
+        self._schedule = Schedule(clocked_items(plan.network), arena.committed(SCHEDULE))
+        self._mine = frozenset(participant.items)
+        self._variants: list[Variant] = []
+        self._owned = [t for t in plan.trainings.values() if t.owner == participant.index]
+
+    def prepare(self, backend: Any, seed: int, reporter: Reporter) -> None:
+        """Compile one variant per due set that the schedule brings, smallest last; report each item."""
+        for item in self._me.items:
+            reporter.progress(item, "compiling")
+        sets = dict.fromkeys([self._mine, *(due & self._mine for due in self._schedule.due_sets())])
+        for items in sets:
+            if items:
+                self._variants.append(Variant(self._plan.network, items, backend, self._arena, seed))
+        # A first call outside any frame: engines finish their work on the graph then.
+        for variant in self._variants:
+            variant(self._arena.table(), 0)
+        for item in self._me.items:
+            reporter.progress(item, "ready")
+
+    def frame(self, frame: int) -> None:
+        """Compute the group's part of frame `frame` and write the following copies."""
+        due = self._schedule.due(frame) & self._mine
+        table = self._arena.table()
+        # Any variant that covers the due set is right: what is not due is computed in vain, and not written.
+        variant = min((v for v in self._variants if v.items >= due), key=lambda v: len(v.items))
+        outputs = variant(table, frame)
+        for key in variant.outputs:
+            if key[0] in due:
+                self._write(key, outputs[key], table)
+        self._train(due, table)
+
+    def _write(self, key: ArrayKey, value: np.ndarray, table: np.ndarray) -> None:
+        slot = self._arena.layout.by_key[key].index
+        copies = self._arena.copies(key)
+        target = copies[1 - table[slot]]
+        added = self._plan.inputs_from_interfaces.get(key[0], ()) if key[1] == "state" else ()
+        if added:
+            self._add(value, added, target, table)
+        else:
+            np.copyto(target, value)
+        require_finite(target, slot)
+
+    def _add(self, value: np.ndarray, added: Iterable[ArrayKey], target: np.ndarray, table: np.ndarray) -> None:
+        for key in added:
+            slot = self._arena.layout.by_key[key].index
+            value = np.add(value, self._arena.copies(key)[table[slot]], out=target)
+
+    def _train(self, due: frozenset[str], table: np.ndarray) -> None:
+        for training in self._owned:
+            apply_training(self._arena, training, due, table)
+
+
+def run(arena: Arena, index: int, reporter: Reporter) -> None:
+    """The worker's life: load the engine, compile, take part in frames."""
+    description = arena.description
+    plan = Plan(Network.from_json(description["network"], default_catalogue()))
+    participant = plan.participants[index]
+    try:
+        backend = backends.load(participant.backend, threads=description["threads"], device=participant.device)
+        program = GroupProgram(arena, plan, participant)
+        program.prepare(backend, description["seed"], reporter)
+    except Exception as error:
+        reporter.failure(error, participant.items)
+        return
+    reporter.ready()
+    serve(arena, index, program.frame, reporter, participant.items)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    main(run)

@@ -1,0 +1,332 @@
+"""The Python client: run a network, read and write its arrays by name, from any thread, script or notebook."""
+
+from __future__ import annotations
+
+import atexit
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from statestream import graph, settings
+from statestream.arrays import ArrayKey
+from statestream.catalogue import default_catalogue
+from statestream.graph import Network
+from statestream.runtime.client import Client, CommandError, Listener, SessionError
+
+Source = str | Path | Mapping[str, Any] | Network
+_SPLIT: ArrayKey = ("", "session", "split")
+
+
+def load_graph(
+    source: str | Path | Mapping[str, Any],
+    *,
+    agents: int | None = None,
+    backend: str | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    strict: bool = False,
+) -> Network:
+    """Read, expand and check a graph (a file, or a dict as YAML would give it); GraphError lists all findings.
+
+    overrides: values of item keys by "item.parameter", which replace the graph's own.
+    """
+    return graph.load_graph(
+        source,
+        catalogue=default_catalogue(),
+        agents=agents,
+        backend=backend,
+        settings=overrides,
+        strict=strict,
+        default_backend=settings.load().default_backend,
+    )
+
+
+class Arrays(Mapping[str, Any]):
+    """An item's parameters or variables by name. Reading copies; scalars read as numbers and take numbers."""
+
+    def __init__(self, handle: Reader, item: str, kind: str) -> None:
+        self._handle, self._item, self._kind = handle, item, kind
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._handle.names(self._item, self._kind))
+
+    def __len__(self) -> int:
+        return len(self._handle.names(self._item, self._kind))
+
+    def __getitem__(self, name: str) -> Any:
+        return self._handle.get(self._key(name))
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self._handle.put(self._key(name), value)
+
+    def __repr__(self) -> str:
+        return f"<{self._kind}s of {self._item}: {', '.join(self)}>"
+
+    def _key(self, name: str) -> ArrayKey:
+        names = self._handle.names(self._item, self._kind)
+        if name not in names:
+            raise KeyError(f"{self._item} has no {self._kind} {name!r}; it has: {', '.join(names) or 'none'}")
+        return self._item, self._kind, name
+
+
+class ItemView:
+    """One item of a running network."""
+
+    def __init__(self, handle: Reader, name: str) -> None:
+        self._handle, self.name = handle, name
+        self.parameter = Arrays(handle, name, "parameter")
+        self.variable = Arrays(handle, name, "variable")
+
+    @property
+    def state(self) -> np.ndarray:
+        """Copy of a neuron-pool's state, [agents, features, X, Y], of one whole frame."""
+        return self._handle.get(self._state_key())
+
+    @state.setter
+    def state(self, value: Any) -> None:
+        self._handle.put(self._state_key(), value)
+
+    def update(self, item: str, parameter: str) -> Any:
+        """The increment of that parameter which this plasticity computed in the last frame."""
+        names = self._handle.names(self.name, "update")
+        name = f"{item}.{parameter}"
+        if name not in names:
+            raise KeyError(f"{self.name} does not train {name}; it trains: {', '.join(names) or 'nothing'}")
+        return self._handle.get((self.name, "update", name))
+
+    def __repr__(self) -> str:
+        return f"<item {self.name}>"
+
+    def _state_key(self) -> ArrayKey:
+        if self.name not in self._handle.network.neuron_pools:
+            raise AttributeError(f"{self.name} has no state, only neuron-pools have")
+        return self.name, "state", ""
+
+
+class Reader:
+    """What a session and a view of one of its frames have in common: items by name."""
+
+    network: Network
+    """The network that runs."""
+
+    def __getitem__(self, name: str) -> ItemView:
+        if name not in self.network.items:
+            raise KeyError(f"there is no item {name!r}; there are: {', '.join(self.network.items)}")
+        return ItemView(self, name)
+
+    def names(self, item: str, kind: str) -> list[str]:
+        """Names of an item's arrays of one kind."""
+        raise NotImplementedError
+
+    def get(self, key: ArrayKey) -> Any:
+        """Value of an array."""
+        raise NotImplementedError
+
+    def put(self, key: ArrayKey, value: Any) -> None:
+        """Overwrite an array."""
+        raise NotImplementedError
+
+
+class FrameView(Reader):
+    """Arrays of one and the same frame."""
+
+    def __init__(self, handle: Handle, frame: int, values: Mapping[ArrayKey, np.ndarray]) -> None:
+        self.network, self.frame = handle.network, frame
+        self._handle, self._values = handle, values
+
+    def names(self, item: str, kind: str) -> list[str]:
+        """Names of an item's arrays of one kind."""
+        return self._handle.names(item, kind)
+
+    def get(self, key: ArrayKey) -> Any:
+        """Copy of an array as it was in this frame."""
+        return _plain(self._values[self._handle.resolve(key)].copy())
+
+    def put(self, key: ArrayKey, value: Any) -> None:
+        """A past frame cannot be changed."""
+        raise TypeError("a frame view is a record of one frame; set values on the session")
+
+
+class Handle(Reader):
+    """A running session, owned by this process or by another."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self.network = Network.from_json(client.arena.description["network"], default_catalogue())
+        self._names: dict[tuple[str, str], list[str]] = {}
+        for key, slot in client.arena.layout.by_key.items():
+            if not slot.spec.internal:
+                self._names.setdefault((key[0], key[1]), []).append(key[2])
+        for name, item in self.network.synapse_pools.items():
+            shared = item.get("share params") or {}
+            self._names.setdefault((name, "parameter"), []).extend(shared)
+
+    @property
+    def id(self) -> int:
+        """The session's id, for `attach`."""
+        return self._client.session
+
+    @property
+    def frame(self) -> int:
+        """Completed frames."""
+        return self._client.arena.control.frame
+
+    @property
+    def split(self) -> int:
+        """Agents with an index below are kept out of learning."""
+        return int(self.get(_SPLIT))
+
+    @split.setter
+    def split(self, agents: int) -> None:
+        self.command(f"split {agents}")
+
+    def step(self, frames: int = 1) -> None:
+        """Compute that many more frames, and return when they are complete."""
+        self._client.request("advance", frames=frames)
+
+    def stream(self, frames: int | None = None) -> None:
+        """Let the network run: that many frames, or until `pause`. Returns at once."""
+        self._client.request("command", text="stream" if frames is None else f"stream {frames}")
+
+    def pause(self) -> None:
+        """Stop after the frame in work; returns when it is complete."""
+        self._client.request("command", text="pause")
+
+    def command(self, text: str) -> str:
+        """Do what a terminal command says and return its text; `stream N` returns when the N frames are done."""
+        return str(self._client.request("command", text=text, wait=True)["text"])
+
+    def command_data(self, text: str) -> Any:
+        """As `command`, the answer as data."""
+        return self._client.request("command", text=text, wait=True)["data"]
+
+    def save(self, path: str | Path) -> None:
+        """Saving is not built yet."""
+        raise CommandError(f"{path}: saving networks is not built yet")
+
+    @contextmanager
+    def frame_view(self, *items: str) -> Iterator[FrameView]:
+        """Several arrays of one and the same frame; of some items only, if named."""
+        chosen = set(items or self.network.items)
+        owners = {self.resolve((item, "parameter", name))[0] for item in chosen for name in self.names(item, "parameter")}
+        keys = [key for key in self._client.arena.layout.by_key if key[0] in chosen | owners]
+        frame, values = self._client.read(keys)
+        yield FrameView(self, frame, dict(zip(keys, values, strict=True)))
+
+    def names(self, item: str, kind: str) -> list[str]:
+        """Names of an item's arrays of one kind."""
+        return self._names.get((item, kind), [])
+
+    def resolve(self, key: ArrayKey) -> ArrayKey:
+        """Where an array really is: a shared parameter leads to its owner's."""
+        if key[1] != "parameter" or key in self._client.arena.layout.by_key:
+            return key
+        item, name = self.network.parameter_owner(key[0], key[2])
+        return item, "parameter", name
+
+    def get(self, key: ArrayKey) -> Any:
+        """Copy of an array, of one whole frame; a number if it is a scalar."""
+        return _plain(self._client.read([self.resolve(key)])[1][0])
+
+    def put(self, key: ArrayKey, value: Any) -> None:
+        """Overwrite an array between two frames; returns when it is in place."""
+        self._client.write(self.resolve(key), np.asarray(value, np.float32))
+
+    def close(self) -> None:
+        """Let go of the session; the process that started it ends it."""
+        self._client.close()
+
+    def __enter__(self) -> Handle:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Session(Handle):
+    """A network that runs in processes of its own, which end with this object or with this process.
+
+    source: a `.st_graph`, a dict, or a Network. backend, agents: replace the network's own. seed: of all random numbers;
+    None for the graph's own, else `random_seed` of the settings. threads: of each worker's engine, 0 to share the cores.
+    Raises GraphError for a wrong graph, SessionError if the session cannot start. Returns when all items are ready.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        backend: str | None = None,
+        agents: int | None = None,
+        seed: int | None = None,
+        *,
+        overrides: Mapping[str, Any] | None = None,
+        strict: bool = False,
+        threads: int | None = None,
+        listener: Listener | None = None,
+        wait: bool = True,
+    ) -> None:
+        network = _network(source, backend, agents, overrides, strict)
+        chosen = settings.load()
+        if seed is None:
+            seed = chosen.random_seed if network.random_seed is None else network.random_seed
+        client = Client.start(network, seed, chosen.threads if threads is None else threads, listener)
+        _open_sessions.add(self)
+        super().__init__(client)
+        if wait:
+            self.wait_ready()
+
+    def wait_ready(self) -> None:
+        """Return when all items are ready; SessionError, and everything cleaned up, if one fails."""
+        try:
+            self._client.request("ready")
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Session:
+        return self
+
+
+def attach(session: int) -> Handle:
+    """The same handle on a session that another process owns; closing it leaves the session alone."""
+    return Handle(Client.connect(session))
+
+
+def _network(
+    source: Source,
+    backend: str | None,
+    agents: int | None,
+    values: Mapping[str, Any] | None,
+    strict: bool,
+) -> Network:
+    if isinstance(source, Network):
+        if backend is None and agents is None and not values:
+            return source
+        return source.replace(agents=agents, backend=backend, settings=values)
+    if not isinstance(source, Mapping) and Path(source).suffix == ".st_net":
+        raise SessionError(f"{source}: starting from a saved network is not built yet")
+    return load_graph(source, agents=agents, backend=backend, overrides=values, strict=strict)
+
+
+def _plain(array: np.ndarray) -> Any:
+    # str() of a float32 is the shortest text that means it: 1e-4 reads back as 1e-4, not as 9.999999747e-05.
+    return float(str(array[()])) if array.shape == () else array
+
+
+_open_sessions: weakref.WeakSet[Session] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    for session in list(_open_sessions):
+        session.close()
+
+
+__all__: Sequence[str] = [
+    "Arrays", "CommandError", "FrameView", "Handle", "ItemView", "Session", "SessionError", "attach", "load_graph",
+]  # fmt: skip

@@ -19,7 +19,7 @@ PREREQUISITES = pyproject.toml setup.py $(CONSTRAINTS) tools/install.sh \
 .NOTPARALLEL:
 .PHONY: help install demo test quick lint format bench docs clean distclean always
 
-help: ## list the targets
+help:
 	@sed -n 's/^\([a-z]*\):.*## /\1 /p' Makefile | while read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
 
 install: $(STAMP) ## set up .venv, nothing else

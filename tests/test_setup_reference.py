@@ -1,0 +1,71 @@
+"""docs/reference.md is what the declarations say."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from statestream.graph.catalogue import (
+    ActivationDeclaration,
+    Catalogue,
+    ClientDeclaration,
+    InterfaceDeclaration,
+    OptimizerDeclaration,
+    Parameter,
+    PlasticityDeclaration,
+    Topic,
+)
+
+
+@pytest.fixture(scope="module")
+def generator(root: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("make_reference", root / "tools" / "make_reference.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_reference_is_up_to_date(root: Path, generator: ModuleType) -> None:
+    from statestream.catalogue import default_catalogue
+
+    written = (root / "docs" / "reference.md").read_text(encoding="utf-8")
+    assert written == generator.reference(default_catalogue()), "run `make docs`"
+
+
+def test_what_a_declaration_says_is_printed(generator: ModuleType) -> None:
+    rate = Parameter("lr", "float", 1e-3, minimum=0, array=True, help="learning rate")
+    catalogue = Catalogue(
+        neuron_pool=(
+            Parameter("noise", "choice", None, ("normal", "uniform"), help="a | b"),
+            Parameter("noise_mean", "float", 0.0, aliases=("noise mean",), when=("noise", ("normal",))),
+        ),
+        synapse_pool=(Parameter("init", "init", "xavier", per_array=True), Parameter("rf", "int", 0, layout="inputs")),
+        plasticities={"loss": PlasticityDeclaration("loss", "loss", (Parameter("source", "pool", required=True),))},
+        optimizers={"grad_desc": OptimizerDeclaration("grad_desc", (rate,), "steepest descent")},
+        activations={"relu": ActivationDeclaration("relu", {"thresh": 0}, "max(x - thresh, 0)")},
+        interfaces={
+            "eye": InterfaceDeclaration(
+                "eye", outputs=(Topic("light", "what it sees", ((1, 3), None, "width"), 4, "dark"),), available=False
+            )
+        },
+        core_clients={"watch": ClientDeclaration("watch", "it watches")},
+    )
+    text = generator.reference(catalogue)
+    for expected in (
+        "| `noise` | `normal` `uniform` |  | a \\| b |",
+        "| `noise_mean` | float | `0.0` | With `noise` `normal`. Also spelt `noise mean`. |",
+        "| `init ARRAY` | init | `xavier` |",
+        "a list of lists laid out as `source`",
+        "| `source` | pool | required |",
+        "| `lr` | float, at least 0 | `0.001` | learning rate Can be changed while the session runs. |",
+        "| `relu` | `thresh=0` | max(x - thresh, 0) |",
+        "| `light` | out (into the network) | [1 or 3, any, width], X and Y multiples of 4, X and Y as `dark` |",
+        "not built yet",
+        "### `type: watch`\n\nit watches\n",
+    ):
+        assert expected in text

@@ -1,0 +1,231 @@
+"""Activations, losses and optimizers, by the numbers of the specification."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from statestream import backends
+from statestream.numerics.activations import ACTIVATIONS
+from statestream.numerics.declarations import FUNCTIONS as DECLARED
+from statestream.numerics.expressions import FUNCTIONS, activate
+from statestream.numerics.losses import LOSSES
+from statestream.numerics.optimizers import OPTIMIZERS
+
+NUMPY = backends.load("numpy")
+
+
+def compute(function, **arrays):
+    """One evaluation with numpy: function(ops, **tensors) -> tensor."""
+    arrays = {name: np.ascontiguousarray(value, np.float32) for name, value in arrays.items()}
+    run = NUMPY.compile(
+        lambda ops, symbols: {"result": function(ops, **symbols)}, {name: value.shape for name, value in arrays.items()}
+    )
+    return run(arrays)["result"]
+
+
+def act(text, values):
+    """An activation string on some values of one feature."""
+    x = np.asarray(values, np.float32).reshape(1, 1, -1, 1)
+    return compute(lambda ops, x: activate(ops, text, x, ("pool", "act")), x=x).ravel()
+
+
+SELU, ALPHA = 1.0507, 1.6733
+VALUES = {
+    "Id": {-1.5: -1.5, 0: 0, 2: 2},
+    "tanh": {0.5: math.tanh(0.5), -3: math.tanh(-3)},
+    "sigmoid": {0: 0.5, 2: 1 / (1 + math.exp(-2)), -100: 0},
+    "exp": {1: math.e, -2: math.exp(-2)},
+    "mexp": {1: -math.e},
+    "square": {-3: 9},
+    "msquare": {-3: -9},
+    "sqrt": {4: 2, 0: 0, -4: 0},
+    "relu": {-1: 0, 0: 0, 3: 3},
+    "leakyrelu": {-2: -0.2, 2: 2},
+    "elu": {2: 2, -1: math.exp(-1) - 1, -200: -1},
+    "selu": {2: 2 * SELU, -1: SELU * ALPHA * (math.exp(-1) - 1)},
+    "softplus": {0: math.log(2), 1: math.log(1 + math.e), 100: 100, -200: 0},
+    "gaussian": {0: 1, 2: math.exp(-4)},
+    "log": {math.e: 1, 0: math.log(1e-6), -5: math.log(1e-6)},
+    "neglog": {math.e: -1, 0: -math.log(1e-6)},
+    "abs": {-2: 2, 3: 3},
+    "sign": {-2: -1, 0: 0, 3: 1},
+    "spiky": {-1: 0, 0: 0, 0.5: 0.5, 1: 1, 1.5: 4, 2: 0, 3: 0},
+    "switchsign": {0.5: 0.5, 1: 1, 1.5: -1.5, -2: -2},
+    "erf": {0.5: math.erf(0.5), -2: math.erf(-2)},
+    "step": {-0.1: -1, 0: 1, 2: 1},
+    "rectangular": {-0.1: 0, 0: 0, 0.5: 1, 1: 0, 2: 0},
+    "bilinear": {0: 1, 0.25: 0.75, -0.25: 0.75, 1: 0, -3: 0},
+    "softround": {0: 0, 0.25: 0.2098, 0.5: 0.5, 1: 1},
+    "linround": {0: 0, 0.25: 0.125, 0.5: 0.5, 0.9: 0.95, 1: 1},
+    "linroundint": {2.25: 2.125, -0.5: -0.5, 3: 3, -1.75: -1.875},
+    "linroundpow2": {0.25: 0.125, 1: 1, 1.25: 1.125, 3: 3, 5: 4.5, 40: 36, 200: 164},
+}
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_activation_values(name):
+    inputs, expected = zip(*VALUES[name].items(), strict=True)
+    np.testing.assert_allclose(act(name, inputs), expected, rtol=1e-5, atol=2e-5 if name == "softround" else 1e-6)
+
+
+def test_every_activation_has_a_value_here():
+    assert set(VALUES) | {"softmax"} == set(ACTIVATIONS)
+
+
+def test_softmax_is_over_features_for_each_pixel():
+    x = np.zeros((2, 3, 2, 2), np.float32)
+    x[0, 1, 0, 1] = math.log(2)
+    result = compute(lambda ops, x: activate(ops, "softmax", x, ("", "")), x=x)
+    np.testing.assert_allclose(result.sum(axis=1), 1, rtol=1e-6)
+    np.testing.assert_allclose(result[0, :, 0, 1], [0.25, 0.5, 0.25], rtol=1e-6)
+    np.testing.assert_allclose(result[0, :, 0, 0], 1 / 3, rtol=1e-6)
+
+
+def test_expressions():
+    x = [-1.0, 0.25, 2.0]
+    np.testing.assert_allclose(act("B.relu($, thresh=0.5) + 0.1 * B.abs($)", x), [0.1, 0.025, 1.7], rtol=1e-6)
+    np.testing.assert_allclose(act("$ - B.mean($)", x), np.array(x) - np.mean(x), rtol=1e-6)
+    np.testing.assert_allclose(act("0.5", x), 0.5)
+    np.testing.assert_allclose(act("$ // 2", x), [-1, 0, 1])
+    np.testing.assert_allclose(act("$ % 2", x), [1, 0.25, 0])
+
+
+def test_all_declared_functions_exist():
+    assert set(FUNCTIONS) == set(DECLARED)
+
+
+FUNCTION_CASES = {
+    "B.any($, axis=1, keepdims=True)": lambda x: (x != 0).any(axis=1, keepdims=True),
+    "B.argmax($, axis=1)": lambda x: x.argmax(axis=1),
+    "B.argmin($)": lambda x: x.argmin(),
+    "B.reshape($, [2, 1, 12])": lambda x: x.reshape(2, 1, 12),
+    "B.repeat($, 2, axis=3)": lambda x: x.repeat(2, axis=3),
+    "B.repeat($, 2)": lambda x: x.repeat(2),
+    "B.dimshuffle($, [1, 'x', 0, 3, 2])": lambda x: x.transpose(1, 0, 3, 2)[:, None],
+    "B.flatten($)": lambda x: x.ravel(),
+    "B.dot($, B.ones([2, 3]))": lambda x: x @ np.ones((2, 3)),
+    "B.tensordot($, $, [[0, 2], [0, 2]])": lambda x: np.tensordot(x, x, ((0, 2), (0, 2))),
+    "B.concatenate([$, B.zeros([2, 1, 2, 2])], axis=1)": lambda x: np.pad(x, [(0, 0), (0, 1), (0, 0), (0, 0)]),
+    "B.cast($, 'int')": lambda x: x,
+    "B.std($, axis=[2, 3])": lambda x: x.std(axis=(2, 3)),
+    "B.clip($, -0.5, 0.5)": lambda x: x.clip(-0.5, 0.5),
+}
+
+
+@pytest.mark.parametrize("text", FUNCTION_CASES)
+def test_functions_of_expressions(text):
+    from statestream.numerics.expressions import evaluate
+
+    x = np.random.default_rng(5).standard_normal((2, 3, 2, 2)).astype(np.float32)
+    expected = np.asarray(FUNCTION_CASES[text](x), np.float32)
+    result = compute(lambda ops, x: evaluate(ops, text, {"$": x}, expected.shape, ("", "")), x=x)
+    np.testing.assert_allclose(result, expected, rtol=1e-5, atol=1e-6)
+
+
+def loss(name, x, y):
+    """The mean of the element-wise error over all elements."""
+    function = LOSSES[name].function
+    x, y = (np.asarray(value, np.float32) for value in (x, y))
+    return float(compute(lambda ops, x, y: ops.mean(function(ops, x, y)), x=x, y=y))
+
+
+def one_hot(features, agents=1):
+    y = np.zeros((agents, features, 1, 1), np.float32)
+    y[:, 2] = 1
+    return y
+
+
+def test_negloglikelihood_of_ten_classes():
+    x = np.full((1, 10, 1, 1), 0.5 / 9)
+    x[0, 2] = 0.5
+    assert loss("negloglikelihood", x, one_hot(10)) == pytest.approx(0.0693147, rel=1e-5)
+    assert loss("categorical_crossentropy", x, one_hot(10)) == pytest.approx(0.0693147, rel=1e-5)
+
+
+def test_the_losses_that_take_probabilities_differ_in_their_limits_only():
+    certain = np.zeros((1, 10, 1, 1))
+    certain[0, 2] = 1
+    assert loss("negloglikelihood", certain, one_hot(10)) == 0
+    assert loss("categorical_crossentropy", certain, one_hot(10)) == pytest.approx(1e-7, rel=0.1)
+    assert loss("negloglikelihood", 1 - certain, one_hot(10)) == pytest.approx(-math.log(1e-6) / 10, rel=1e-5)
+
+
+def test_softmax_cross_entropy_takes_logits_and_sums_over_features():
+    x = np.zeros((3, 10, 1, 1))
+    assert loss("softmax_cross_entropy", x, one_hot(10, 3)) == pytest.approx(math.log(10), rel=1e-5)
+    x[:, 2] = 1000.0
+    assert loss("softmax_cross_entropy", x, one_hot(10, 3)) == 0
+    assert loss("softmax_cross_entropy", -x, one_hot(10, 3)) == pytest.approx(1000 + math.log(9), rel=1e-5)
+
+
+def test_other_losses():
+    x, y = np.array([1.0, -2.0]).reshape(2, 1, 1, 1), np.array([0.5, 1.0]).reshape(2, 1, 1, 1)
+    assert loss("MSE", x, y) == pytest.approx((0.25 + 9) / 2)
+    assert loss("MAE", x, y) == pytest.approx((0.5 + 3) / 2)
+    assert loss("hinge", x, y) == pytest.approx((0.5 + 3) / 2)
+    assert loss("minimize", x, y) == pytest.approx(-0.5)
+    assert loss("maximize", x, y) == pytest.approx(0.5)
+    assert [each.name for each in LOSSES.values() if not each.needs_target] == ["minimize", "maximize"]
+
+
+def increments(name, gradients, **parameters):
+    """What an optimizer adds to a scalar, one after the other."""
+    optimizer = OPTIMIZERS[name]
+    given = {each.name: each.default for each in optimizer.parameters} | parameters
+    memory = dict.fromkeys((*optimizer.counters, *optimizer.moments), np.zeros((), np.float32))
+    result = []
+    for gradient in gradients:
+        run = NUMPY.compile(
+            lambda ops, symbols: _stepped(
+                optimizer, ops, symbols, optimizer.counters + optimizer.moments, tuple(given)
+            ),
+            dict.fromkeys(("g", *memory, *given), ()),
+        )
+        outputs = run({"g": np.float32(gradient).reshape(()), **memory, **_scalars(given)})
+        memory = {key: outputs[key] for key in memory}
+        result.append(float(outputs["Δ"]))
+    return result
+
+
+def _scalars(values):
+    return {name: np.array(value, np.float32) for name, value in values.items()}
+
+
+def _stepped(optimizer, ops, symbols, memory, parameters):
+    increment, variables = optimizer.step(
+        ops, symbols["g"], {key: symbols[key] for key in memory}, {key: symbols[key] for key in parameters}
+    )
+    return {"Δ": increment, **variables}
+
+
+def test_grad_desc_limits_its_increments():
+    assert increments("grad_desc", [1, -3, 2000, -2000], lr=0.1) == pytest.approx([-0.1, 0.3, -1, 1])
+
+
+def test_adam_in_standard_order():
+    assert increments("adam", [1, 1, 1, 1], lr=0.1) == pytest.approx([-0.1] * 4, rel=1e-4)
+
+
+def test_adam_by_hand():
+    m = v = 0.0
+    expected = []
+    gradients = [0.5, -1.0, 2.0, 0.25]
+    for t, g in enumerate(gradients, 1):
+        m, v = 0.8 * m + 0.2 * g, 0.95 * v + 0.05 * g * g
+        expected.append(-0.01 * math.sqrt(1 - 0.95**t) / (1 - 0.8**t) * m / (math.sqrt(v) + 1e-6))
+    assert increments("adam", gradients, lr=0.01, momentum=0.8, decay=0.95) == pytest.approx(expected, rel=1e-4)
+
+
+def test_adam_has_the_usual_defaults():
+    assert {each.name: each.default for each in OPTIMIZERS["adam"].parameters} == {
+        "lr": 1e-3,
+        "momentum": 0.9,
+        "decay": 0.999,
+    }
+
+
+def test_rmsprop():
+    assert increments("rmsprop", [1, 1, 1], lr=1e-3) == pytest.approx([-0.0031623, -0.0022942, -0.0019209], rel=1e-4)

@@ -116,11 +116,10 @@ class RomanNumerals(Interface):
         following["_elapsed_"][:] = np.where(started, 0, elapsed)
         if started.any():
             self._begin(moment, following, started, begun)
-        if moment.single:
+        if moment.single:  # agents that share all memory also begin together
             for name in (*_MEMORY, "_image_"):
                 if name in following:
                     following[name][1:] = following[name][:1]
-            started = np.broadcast_to(started[0], started.shape)
         return started
 
     def _begin(self, moment: Moment, following: Mapping[str, Array], started: np.ndarray, begun: np.ndarray) -> None:

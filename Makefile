@@ -2,14 +2,14 @@
 # which the first target that needs it makes; a second run starts at once.
 
 # The interpreter that the environment is made with: make PYTHON=/path/to/python3.12 demo
-PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
+PYTHON = $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	"$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null \
 	&& { echo "$$python"; break; }; done)
-VENV ?= .venv
-STAMP ?= $(VENV)/.installed
-CONSTRAINTS ?= constraints.txt
+VENV = .venv
+STAMP = $(VENV)/.installed
+CONSTRAINTS = constraints.txt
 # More arguments for pytest or the benchmarks: make test ARGS="-k graph"
-ARGS ?=
+ARGS =
 
 BIN = "$(VENV)/bin"
 PREREQUISITES = pyproject.toml setup.py $(CONSTRAINTS) tools/install.sh \

@@ -164,6 +164,14 @@ def test_clean_makes_the_next_target_build_again(checkout: Checkout) -> None:
     assert not (checkout.folder / ".venv").exists()
 
 
+def test_the_environment_has_no_say(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable that happens to be called ARGS or VENV, as in a `make` that runs these tests, changes nothing."""
+    for name in ("ARGS", "VENV", "STAMP", "CONSTRAINTS"):
+        monkeypatch.setenv(name, "elsewhere")
+    checkout.make("test")
+    assert checkout.done() == ["venv .venv", "pip", f"{checkout.folder}: -m pytest"]
+
+
 def test_help_lists_every_target(checkout: Checkout) -> None:
     text = (checkout.folder / "Makefile").read_text(encoding="utf-8")
     phony = re.search(r"^\.PHONY: (.*)$", text, re.MULTILINE)

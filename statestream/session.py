@@ -154,9 +154,9 @@ class FrameView(Reader):
 class Handle(Reader):
     """A running session, owned by this process or by another."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, network: Network | None = None) -> None:
         self._client = client
-        self.network = Network.from_json(client.arena.description["network"], default_catalogue())
+        self.network = network or Network.from_json(client.arena.description["network"])
         self._names: dict[tuple[str, str], list[str]] = {}
         for key, slot in client.arena.layout.by_key.items():
             if not slot.spec.internal:
@@ -212,7 +212,9 @@ class Handle(Reader):
     def frame_view(self, *items: str) -> Iterator[FrameView]:
         """Several arrays of one and the same frame; of some items only, if named."""
         chosen = set(items or self.network.items)
-        owners = {self.resolve((item, "parameter", name))[0] for item in chosen for name in self.names(item, "parameter")}
+        owners = {
+            self.resolve((item, "parameter", name))[0] for item in chosen for name in self.names(item, "parameter")
+        }
         keys = [key for key in self._client.arena.layout.by_key if key[0] in chosen | owners]
         frame, values = self._client.read(keys)
         yield FrameView(self, frame, dict(zip(keys, values, strict=True)))
@@ -252,8 +254,9 @@ class Handle(Reader):
 class Session(Handle):
     """A network that runs in processes of its own, which end with this object or with this process.
 
-    source: a `.st_graph`, a dict, or a Network. backend, agents: replace the network's own. seed: of all random numbers;
-    None for the graph's own, else `random_seed` of the settings. threads: of each worker's engine, 0 to share the cores.
+    source: a `.st_graph`, a dict, or a Network. backend, agents: replace the network's own. seed: of all random
+    numbers; None for the graph's own, else `random_seed` of the settings. threads: of each worker's engine, 0 to share
+    the cores.
     Raises GraphError for a wrong graph, SessionError if the session cannot start. Returns when all items are ready.
     """
 
@@ -275,8 +278,8 @@ class Session(Handle):
         if seed is None:
             seed = chosen.random_seed if network.random_seed is None else network.random_seed
         client = Client.start(network, seed, chosen.threads if threads is None else threads, listener)
+        super().__init__(client, network)
         _open_sessions.add(self)
-        super().__init__(client)
         if wait:
             self.wait_ready()
 

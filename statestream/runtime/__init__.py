@@ -1,0 +1,1 @@
+"""The processes of a session: core, workers, interface processes; their clock, commands and clients."""

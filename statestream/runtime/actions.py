@@ -69,7 +69,10 @@ def state(core: SessionCore) -> Result:
 def neuron_pools(core: SessionCore) -> Result:
     """Names and shapes."""
     network = core.network
-    rows = [{"name": name, "shape": list(network.shape(name)), "act": item["act"]} for name, item in network.neuron_pools.items()]
+    rows = [
+        {"name": name, "shape": list(network.shape(name)), "act": item["act"]}
+        for name, item in network.neuron_pools.items()
+    ]
     return Result(listing.table(rows, "neuron-pools"), rows)
 
 
@@ -132,13 +135,15 @@ def split(core: SessionCore, agents: str) -> Result:
     count = _count(agents, "the split")
     core.set_split(count)
     learning = core.network.agents - count
-    return Result(f"split {count}: {learning} of {core.network.agents} agents learn", {"split": count, "learning": learning})
+    return Result(
+        f"split {count}: {learning} of {core.network.agents} agents learn", {"split": count, "learning": learning}
+    )
 
 
 def process_table(core: SessionCore) -> Result:
     """One row per participant, slowest first."""
     control = core.arena.control
-    rows = []
+    rows: list[dict[str, Any]] = []
     for child in core.children.all:
         index = child.participant.index
         count = control.record(index, Record.COUNT)
@@ -153,7 +158,7 @@ def process_table(core: SessionCore) -> Result:
                 "items": " ".join(child.participant.items),
             }
         )
-    rows.sort(key=lambda row: -float(row["mean ms"]))
+    rows.sort(key=lambda row: row["mean ms"], reverse=True)
     frame_time = control.get(Word.FRAME_TIME) / 1e6
     text = listing.table(rows, "processes") + f"\nlast frame {frame_time:.3f} ms"
     return Result(text, {"processes": rows, "last frame ms": frame_time})

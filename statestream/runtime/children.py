@@ -99,7 +99,8 @@ class Children:
         self._drain(child)
         items = ", ".join(child.participant.items)
         if child.failure is not None:
-            return f"{child.participant.title} failed: {child.failure['failure']} (items: {items})\n{child.failure['traceback']}"
+            failure = child.failure
+            return f"{child.participant.title} failed: {failure['failure']} (items: {items})\n{failure['traceback']}"
         code = child.process.poll()
         how = f"was ended by signal {-code}" if code is not None and code < 0 else f"ended with status {code}"
         return f"{child.participant.title} (process {child.pid}) {how} (items: {items})"

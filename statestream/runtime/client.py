@@ -10,6 +10,7 @@ import subprocess
 import threading
 import weakref
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,12 @@ class Client:
     """
 
     def __init__(
-        self, connection: Connection, arena: Arena, session: int, core: subprocess.Popen[bytes] | None, listener: Listener | None
+        self,
+        connection: Connection,
+        arena: Arena,
+        session: int,
+        core: subprocess.Popen[bytes] | None,
+        listener: Listener | None,
     ) -> None:
         self.arena, self.session = arena, session
         self._connection, self._core, self._listener = connection, core, listener
@@ -60,7 +66,9 @@ class Client:
             folder = settings.home() / "log"
             folder.mkdir(parents=True, exist_ok=True)
             with (folder / "core.log").open("ab") as log:
-                core = launch.start("statestream.runtime.core", ["--owner", str(theirs.fileno())], log, [theirs.fileno()])
+                core = launch.start(
+                    "statestream.runtime.core", ["--owner", str(theirs.fileno())], log, [theirs.fileno()]
+                )
         connection = Connection(ours)
         try:
             connection.send({"network": network.to_json(), "seed": seed, "threads": threads})
@@ -70,7 +78,11 @@ class Client:
         if answer is None or answer.get("event") != "opened":
             connection.close()
             core.wait()
-            said = answer.get("text") if answer else f"the core process ended with status {core.returncode}; see {log.name}"
+            said = (
+                answer.get("text")
+                if answer
+                else f"the core process ended with status {core.returncode}; see {log.name}"
+            )
             raise SessionError(f"the session could not start: {said}")
         return Client(connection, Arena.attach(answer["segment"]), answer["session"], core, listener)
 
@@ -128,10 +140,9 @@ class Client:
     def close(self) -> None:
         """Let go of the session; the one who started it ends it."""
         if self._core is not None and self.alive:
-            try:
+            # If it cannot answer any more, it is ending already.
+            with suppress(SessionError, CommandError):
                 self.request("command", text="exit")
-            except (SessionError, CommandError):
-                pass  # it is ending already
         self._connection.close()
         if self._core is not None:
             self._end_core(self._core)

@@ -1,4 +1,4 @@
-"""The command table: every command's name, arguments, help and action, for the prompt, scripts, viewers and Python alike."""
+"""The command table: each command's name, arguments, help and action; for prompt, scripts, viewers and Python alike."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from statestream.runtime import actions
+from statestream.runtime.requests import RequestError
 
 if TYPE_CHECKING:
     from statestream.runtime.session_core import SessionCore
@@ -73,7 +74,7 @@ def find(name: str) -> Command:
     known = [command.name for command in COMMANDS]
     near = difflib.get_close_matches(name, known, 1)
     hint = f"did you mean {near[0]!r}?" if near else "'help' lists the commands"
-    raise actions.RequestError(f"there is no command {name!r}; {hint}")
+    raise RequestError(f"there is no command {name!r}; {hint}")
 
 
 def execute(core: SessionCore, text: str) -> actions.Result:
@@ -85,7 +86,7 @@ def execute(core: SessionCore, text: str) -> actions.Result:
     given = words[1:]
     least = sum(not argument.optional for argument in command.arguments)
     if not least <= len(given) <= len(command.arguments):
-        raise actions.RequestError(f"{command.name} was given {len(given)} arguments; usage: {command.usage}")
+        raise RequestError(f"{command.name} was given {len(given)} arguments; usage: {command.usage}")
     return command.action(core, *given)
 
 

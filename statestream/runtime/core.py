@@ -1,7 +1,7 @@
 """The core process: owns a session from its first byte of shared memory to its last.
 
-Started by a client (`runtime/client.py`) with one end of a socket pair. The first message on it says what to run; when it
-closes, the session ends. Nothing here imports an engine, so a core starts at once and survives its workers.
+Started by a client (`runtime/client.py`) with one end of a socket pair. The first message on it says what to run;
+when it closes, the session ends. Nothing here imports an engine, so a core starts at once and survives its workers.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import traceback
 from typing import Any
 
 from statestream import interfaces, numerics, settings
-from statestream.catalogue import default_catalogue
 from statestream.graph import Network
 from statestream.memory import Arena, Layout, SegmentError, Word, head_size
 from statestream.runtime.children import Children
@@ -37,6 +36,7 @@ class Interruption:
             signal.signal(number, lambda *_: self._asked.set())
 
     def __call__(self) -> bool:
+        """Whether that has happened."""
         return self._asked.is_set()
 
 
@@ -71,15 +71,23 @@ def run(owner: socket.socket) -> None:
         return
     registration = None
     try:
-        plan = Plan(Network.from_json(start["network"], default_catalogue()))
+        plan = Plan(Network.from_json(start["network"]))
         registration = register()
         arena = create_arena(registration, plan, start)
-    except (SegmentError, RegistryError, numerics.UnsupportedError, interfaces.InterfaceError, settings.SettingsError) as error:
+    except (
+        SegmentError,
+        RegistryError,
+        numerics.UnsupportedError,
+        interfaces.InterfaceError,
+        settings.SettingsError,
+    ) as error:
         connection.send({"event": "refused", "text": str(error)})
         _release(registration)
         return
     except Exception as error:
-        connection.send({"event": "refused", "text": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()})
+        connection.send(
+            {"event": "refused", "text": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
+        )
         _release(registration)
         return
     try:

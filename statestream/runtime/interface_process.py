@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from statestream import interfaces
-from statestream.catalogue import default_catalogue
 from statestream.graph import Network
 from statestream.memory import Arena
 from statestream.runtime.increments import require_finite
@@ -26,7 +25,7 @@ class InterfaceProgram:
     def prepare(self) -> None:
         """Load data, and write the variables' values of frame 0. No frame runs yet, so the committed copy is ours."""
         self._interface.initialize()
-        for name, key in self._variables.items():
+        for key in self._variables.values():
             np.copyto(self._arena.committed(key), self._interface.initial(key))
 
     def frame(self, frame: int) -> None:
@@ -45,7 +44,7 @@ class InterfaceProgram:
 
 def run(arena: Arena, index: int, reporter: Reporter) -> None:
     """The interface's life: load, take part in frames."""
-    network = Network.from_json(arena.description["network"], default_catalogue())
+    network = Network.from_json(arena.description["network"])
     name = Plan(network).participants[index].items[0]
     try:
         reporter.progress(name, "compiling")

@@ -21,8 +21,8 @@ def start(
 ) -> subprocess.Popen[bytes]:
     """Run `python -m module arguments` with its output in `log`, in a process group of its own.
 
-    A group of its own keeps the terminal's Ctrl-C from it: what that means is for the session's client to say. `-P` keeps
-    the user's folder off the module path, so that a `random.py` lying there cannot take the place of Python's.
+    A group of its own keeps the terminal's Ctrl-C from it: what that means is for the session's client to say. `-P`
+    keeps the user's folder off the module path, so that a `random.py` lying there cannot take the place of Python's.
     """
     root = str(Path(statestream.__file__).resolve().parent.parent)
     paths = [root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]

@@ -98,6 +98,6 @@ def _array_text(value: Any) -> str:
     return f"[{shape}] mean {value['mean']:.4g} std {value['std']:.4g} min {value['min']:.4g} max {value['max']:.4g}"
 
 
-def _short(value: np.float32) -> float:
+def _short(value: np.ndarray | np.float32) -> float:
     # str() of a float32 is the shortest text that means it: 1e-4 stays 1e-4.
     return float(str(value))

@@ -1,4 +1,4 @@
-"""The loop that every participant of a frame runs: wait to be released, work, arrive; report what happens to the core."""
+"""The loop that every participant of a frame runs: wait to be released, work, arrive; tell the core what happens."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Reporter:
 
 
 def serve(arena: Arena, index: int, work: Callable[[int], None], reporter: Reporter, items: Sequence[str]) -> None:
-    """Take part in frames until the session ends. `work(frame)` computes; NotFinite keeps the frame from being committed."""
+    """Take part in frames until the session ends. `work(frame)` computes; NotFinite keeps the frame uncommitted."""
     control, parent = arena.control, os.getppid()
     spin, held = spin_ns(control.get(Word.PARTICIPANTS)), 0
     while control.get(Word.RUN_STATE) != RunState.ENDED:

@@ -1,7 +1,8 @@
 """What goes over a control connection: JSON objects, one a line.
 
-A client sends {"id": k, "op": ...}; the core answers {"id": k, "ok": true, ...} or {"id": k, "ok": false, "kind": "command" |
-"session", "error": text}. The core also sends events without an id: {"event": "progress" | "notice" | "ended", ...}.
+A client sends {"id": k, "op": ...}. The core answers {"id": k, "ok": true, ...}, or {"id": k, "ok": false, "kind": k,
+"error": text} with kind "command" or "session". It also sends events without an id: {"event": "progress" | "state" |
+"notice" | "broken" | "ended", ...}.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import base64
 import json
 import socket
 import threading
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -84,10 +86,9 @@ class Connection:
 
     def close(self) -> None:
         """Close the socket; a `receive` in another thread ends."""
-        try:
+        # It fails if the other side was quicker.
+        with suppress(OSError):
             self._stream.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass  # the other side was quicker
         self._stream.close()
 
 

@@ -1,7 +1,7 @@
 """Which sessions this user runs: small integer ids, their control sockets, and the removal of what dead cores left.
 
-Each session holds an exclusive lock on `<folder>/<id>.lock` for as long as its core lives. The kernel drops the lock with
-the process, however that ends; so a lock that can be taken belongs to a dead session.
+Each session holds an exclusive lock on `<folder>/<id>.lock` for as long as its core lives. The kernel drops the lock
+with the process, however that ends; so a lock that can be taken belongs to a dead session.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def _segment_prefix() -> str:
 
 
 def _folder() -> Path:
-    # One folder per user, the same for every shell whatever its TMPDIR, and short: a socket's path has at most 107 bytes.
+    # One folder per user, the same whatever the TMPDIR, and short: a socket's path has at most 107 bytes.
     folder = Path("/tmp") / f"statestream-{os.getuid()}"
     try:
         folder.mkdir(mode=0o700, exist_ok=True)

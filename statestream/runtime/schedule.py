@@ -76,7 +76,7 @@ class Schedule:
         return self._known[phase]
 
     def due_sets(self) -> list[frozenset[str]]:
-        """The different due sets of a whole cycle once every item has begun, largest first (at most 16 phases of it)."""
+        """The different due sets of a cycle once every item has begun, largest first (of its first 16 phases)."""
         start = int(self._table[:, Column.FIRST].max(initial=0))
         self.due(start)
         found = {self._compute(start + phase) for phase in range(min(self._cycle, 16))}

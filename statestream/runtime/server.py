@@ -13,6 +13,7 @@ import socket
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,10 +111,9 @@ class Server:
         self._listening.close()
 
     def _poke(self) -> None:
-        try:
+        # A full pipe: it is awake already.
+        with suppress(BlockingIOError):
             os.write(self._wake, b"\0")
-        except BlockingIOError:
-            pass  # it is awake already
 
     def _run(self) -> None:
         while True:

@@ -40,7 +40,13 @@ class SessionCore:
     """The state machine of a session. Everything here runs in the core's main thread."""
 
     def __init__(
-        self, session: int, plan: Plan, arena: Arena, children: Children, server: Server, interrupted: Callable[[], bool]
+        self,
+        session: int,
+        plan: Plan,
+        arena: Arena,
+        children: Children,
+        server: Server,
+        interrupted: Callable[[], bool],
     ) -> None:
         """interrupted: whether a signal asked the core to end."""
         self.session, self.plan, self.arena = session, plan, arena

@@ -10,7 +10,6 @@ import numpy as np
 
 from statestream import backends, numerics
 from statestream.arrays import ArrayKey
-from statestream.catalogue import default_catalogue
 from statestream.graph import Network
 from statestream.memory import Arena
 from statestream.runtime.draws import Draws
@@ -102,7 +101,7 @@ class GroupProgram:
 def run(arena: Arena, index: int, reporter: Reporter) -> None:
     """The worker's life: load the engine, compile, take part in frames."""
     description = arena.description
-    plan = Plan(Network.from_json(description["network"], default_catalogue()))
+    plan = Plan(Network.from_json(description["network"]))
     participant = plan.participants[index]
     try:
         backend = backends.load(participant.backend, threads=description["threads"], device=participant.device)

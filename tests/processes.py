@@ -1,0 +1,48 @@
+"""Looking at a session's processes and shared memory from outside."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from statestream.memory import Arena, Record, SegmentError, Word
+from statestream.runtime import registry
+
+
+def pids(session: int) -> tuple[int, list[int]]:
+    """Process ids of a session's core and of its participants."""
+    control = Arena.attach(registry.segment_name(session)).control
+    count = control.get(Word.PARTICIPANTS)
+    return control.get(Word.CORE_PID), [control.record(index, Record.PID) for index in range(count)]
+
+
+def lives(pid: int) -> bool:
+    """Whether the process runs (a zombie does not)."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return False
+    return fields[0] != "Z"
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
+    """Whether the condition comes true in that time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def nothing_left(session: int, processes: list[int]) -> bool:
+    """No process of the session lives, its memory, socket and lock are gone."""
+    try:
+        Arena.attach(registry.segment_name(session))
+        return False
+    except SegmentError:
+        pass
+    files = [registry.socket_path(session), registry.socket_path(session).with_suffix(".lock")]
+    return not any(map(lives, processes)) and not any(map(os.path.exists, files))

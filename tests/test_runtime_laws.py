@@ -1,0 +1,167 @@
+"""The laws of a running session: frames, whole reads, partition, seeds. Each compares with numpy or another run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from nets import COUNTER, LEARNER, READER, changed
+
+import statestream as sst
+
+
+def everything(session: Any) -> dict[str, np.ndarray]:
+    """All arrays of one frame, by name."""
+    with session.frame_view() as view:
+        found = {"frame": np.float32(view.frame)}
+        for name in session.network.neuron_pools:
+            found[f"{name}.state"] = view[name].state
+        for name in session.network.items:
+            for kind in ("parameter", "variable"):
+                found |= {f"{name}.{kind}.{key}": np.asarray(value) for key, value in getattr(view[name], kind).items()}
+    return found
+
+
+def run(network: dict[str, Any], frames: int = 12, seed: int = 5) -> dict[str, np.ndarray]:
+    with sst.Session(network, seed=seed) as session:
+        session.step(frames)
+        return everything(session)
+
+
+def assert_equal_bits(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> None:
+    assert one.keys() == other.keys()
+    for name, value in one.items():
+        np.testing.assert_array_equal(value, other[name], err_msg=name)
+
+
+def test_law_1_states_advance_together() -> None:
+    with sst.Session(COUNTER) as session:
+        for frame in range(1, 5):
+            session.step()
+            assert session.frame == frame
+            assert (session["count"].state == frame).all()
+            assert (session["behind"].state == frame - 1).all()
+
+
+def test_law_1_interface_output_is_the_state_one_frame_after_it_was_written() -> None:
+    with sst.Session(READER, seed=1) as session:
+        seen = 0.0
+        for _ in range(6):
+            written = session["numerals"].variable["rn_image"]
+            seen += float(written.sum())
+            session.step()
+            np.testing.assert_array_equal(session["image"].state, written)
+        assert seen > 0
+
+
+def test_law_1_increments_act_from_the_next_frame_on_and_parameters_are_clipped() -> None:
+    low = changed(LEARNER, eye_mid={"max W_0_0": 0.1, "init W_0_0": 0.1})
+    with sst.Session(low, seed=2) as session:
+        session.step(3)  # startframe 2: the first increment is computed in frame 3
+        assert not session["deep"].update("eye_mid", "W_0_0").any()
+        moved = clipped = False
+        for _ in range(4):
+            before = {key: session[key].parameter["W_0_0"] for key in ("eye_mid", "mid_out")}
+            session.step()
+            deep = session["deep"].update("eye_mid", "W_0_0")
+            wanted = np.minimum(before["eye_mid"] + deep, np.float32(0.1))
+            moved |= bool(deep.any())
+            clipped |= bool((wanted != before["eye_mid"] + deep).any())
+            np.testing.assert_array_equal(session["eye_mid"].parameter["W_0_0"], wanted)
+            both = before["mid_out"] + session["deep"].update("mid_out", "W_0_0")
+            both = both + session["flat"].update("mid_out", "W_0_0")
+            np.testing.assert_array_equal(session["mid_out"].parameter["W_0_0"], both)
+        assert moved and clipped
+
+
+def test_law_1_period_and_offset() -> None:
+    slow = changed(COUNTER, count={"period": 3, "period offset": 1})
+    with sst.Session(slow) as session:
+        counts = []
+        for _ in range(8):
+            session.step()
+            counts.append(int(session["count"].state[0, 0, 0, 0]))
+        # It runs in frames 1, 4 and 7; frame n is complete as number n + 1.
+        assert counts == [0, 1, 1, 1, 2, 2, 2, 3]
+
+
+@pytest.mark.parametrize(("flag", "runs"), [(0, True), (1, False), (2, False)])
+def test_law_1_at_start(flag: int, runs: bool) -> None:
+    with sst.Session(changed(COUNTER, count={"at start": flag})) as session:
+        session.step(3)
+        assert (session["count"].state == (3 if runs else 0)).all()
+
+
+@pytest.mark.parametrize("devices", [("cpu", "cpu"), ("cpu:1", "cpu:2")])
+def test_law_1_a_frame_that_is_not_finite_is_not_committed(devices: tuple[str, str]) -> None:
+    network = changed(LEARNER, deep={"device": devices[0]}, flat={"device": devices[1]})
+    with sst.Session(network, seed=3) as session:
+        session.step(6)
+        good = everything(session)
+        weights = session["mid_out"].parameter["W_0_0"]
+        session["flat"].parameter["lr"] = 3e38
+        session["eye"].state = np.full((6, 1, 8, 8), 3e38, np.float32)
+        broken = everything(session)
+        with pytest.raises(
+            sst.CommandError, match=r"paused: \S+ became NaN or Inf in frame 6; the frame was not committed"
+        ):
+            session.step()
+        assert session.frame == 6
+        assert_equal_bits(everything(session), broken)
+        assert "paused" in session.command("state")
+        session["flat"].parameter["lr"] = 0.1
+        session["eye"].state = good["eye.state"]
+        session["mid_out"].parameter["W_0_0"] = weights
+        session.step(2)
+        repaired = everything(session)
+    assert_equal_bits(repaired, run(network, 8, 3))
+
+
+def test_law_2_views_hold_one_frame_while_the_network_streams() -> None:
+    with sst.Session(COUNTER) as session:
+        session.stream()
+        frames = set()
+        for _ in range(200):
+            with session.frame_view() as view:
+                assert (view["count"].state == view.frame).all()
+                assert (view["behind"].state == max(view.frame - 1, 0)).all()
+                frames.add(view.frame)
+        session.pause()
+        assert len(frames) > 1
+
+
+PARTITIONS: list[dict[str, dict[str, Any]]] = [
+    {"mid": {"device": "cpu:1"}},
+    {"out": {"device": "cpu:1"}, "deep": {"device": "cpu:2"}},
+    {"deep": {"device": "cpu:1"}, "flat": {"device": "cpu:2"}, "eye": {"device": "cpu:3"}},
+]
+
+
+@pytest.mark.parametrize("partition", PARTITIONS)
+def test_law_3_the_partition_does_not_change_a_bit(partition: dict[str, dict[str, Any]]) -> None:
+    assert_equal_bits(run(LEARNER), run(changed(LEARNER, **partition)))
+
+
+def test_law_4_a_seed_means_the_same_numbers_and_another_seed_others() -> None:
+    one, same, other = run(LEARNER, seed=7), run(LEARNER, seed=7), run(LEARNER, seed=8)
+    assert_equal_bits(one, same)
+    for name in ("eye.state", "mid.state", "eye_mid.parameter.W_0_0", "deep.variable.loss1"):
+        assert not np.array_equal(one[name], other[name]), name
+
+
+def test_law_4_draws_do_not_depend_on_how_frames_were_asked_for() -> None:
+    with sst.Session(LEARNER, seed=7) as session:
+        for frames in (1, 4, 2, 5):
+            session.step(frames)
+        assert_equal_bits(everything(session), run(LEARNER, seed=7))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["tensorflow", "theano"])
+def test_laws_4_and_6_engines_agree_with_the_reference_noise_included(backend: str) -> None:
+    reference, engine = run(LEARNER, 6), run({**LEARNER, "backend": backend}, 6)
+    assert reference.keys() == engine.keys()
+    for name, value in reference.items():
+        scale = max(float(np.abs(value).max()), 1e-6)
+        np.testing.assert_allclose(engine[name], value, atol=1e-4 * scale, rtol=0, err_msg=name)

@@ -6,6 +6,7 @@ import atexit
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -16,6 +17,7 @@ from statestream import graph, settings
 from statestream.arrays import ArrayKey
 from statestream.catalogue import default_catalogue
 from statestream.graph import Network
+from statestream.memory import RunState, Word
 from statestream.runtime.client import Client, CommandError, Listener, SessionError
 
 Source = str | Path | Mapping[str, Any] | Network
@@ -151,6 +153,27 @@ class FrameView(Reader):
         raise TypeError("a frame view is a record of one frame; set values on the session")
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What a command answers: for people, and the same as plain data."""
+
+    text: str
+    data: Any = None
+
+
+@dataclass(frozen=True)
+class Status:
+    """A session at a glance, read from shared memory: it asks nobody and waits for nothing."""
+
+    state: str
+    """initializing, paused, streaming, broken or ended."""
+    frame: int
+    rate: float
+    """Frames per second while streaming, else 0."""
+    remaining: int
+    """Items that are not ready yet."""
+
+
 class Handle(Reader):
     """A running session, owned by this process or by another."""
 
@@ -184,6 +207,13 @@ class Handle(Reader):
     def split(self, agents: int) -> None:
         self.command(f"split {agents}")
 
+    @property
+    def status(self) -> Status:
+        """What the session is doing, now."""
+        control = self._client.arena.control
+        state = RunState(control.get(Word.RUN_STATE)).name.lower()
+        return Status(state, control.frame, control.get(Word.RATE) / 1000, control.get(Word.REMAINING))
+
     def step(self, frames: int = 1) -> None:
         """Compute that many more frames, and return when they are complete."""
         self._client.request("advance", frames=frames)
@@ -198,11 +228,16 @@ class Handle(Reader):
 
     def command(self, text: str) -> str:
         """Do what a terminal command says and return its text; `stream N` returns when the N frames are done."""
-        return str(self._client.request("command", text=text, wait=True)["text"])
+        return self.execute(text).text
 
     def command_data(self, text: str) -> Any:
         """As `command`, the answer as data."""
-        return self._client.request("command", text=text, wait=True)["data"]
+        return self.execute(text).data
+
+    def execute(self, text: str, wait: bool = True) -> Answer:
+        """As `command`, the text and the data; without `wait`, `stream N` returns as soon as it has begun."""
+        answer = self._client.request("command", text=text, wait=wait)
+        return Answer(str(answer["text"]), answer["data"])
 
     def save(self, path: str | Path) -> None:
         """Saving is not built yet."""
@@ -331,5 +366,6 @@ def _close_all() -> None:
 
 
 __all__: Sequence[str] = [
-    "Arrays", "CommandError", "FrameView", "Handle", "ItemView", "Session", "SessionError", "attach", "load_graph",
+    "Answer", "Arrays", "CommandError", "FrameView", "Handle", "ItemView", "Session", "SessionError", "Status", "attach",
+    "load_graph",
 ]  # fmt: skip

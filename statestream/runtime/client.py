@@ -24,6 +24,9 @@ from statestream.runtime.protocol import Connection, ProtocolError, decode_array
 
 Listener = Callable[[dict[str, Any]], None]
 
+_ENDING = 10.0
+"""Seconds that a core has to take leave, and again to end, before it is killed."""
+
 
 class CommandError(RuntimeError):
     """A command could not be done; the session goes on."""
@@ -104,8 +107,11 @@ class Client:
         """Whether the session still answers."""
         return not self._gone
 
-    def request(self, operation: str, **fields: Any) -> dict[str, Any]:
-        """Send a request and wait for its answer; CommandError or SessionError if it failed."""
+    def request(self, operation: str, *, patience: float | None = None, **fields: Any) -> dict[str, Any]:
+        """Send a request and wait for its answer; CommandError or SessionError if it failed.
+
+        patience: seconds to wait; None: as long as the core lives, for what may take any time.
+        """
         number = next(self._ids)
         box: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         with self._lock:
@@ -117,8 +123,12 @@ class Client:
         except OSError as error:
             self._pending.pop(number, None)
             raise SessionError(f"session {self.session} does not answer: {error}") from error
-        # No deadline of its own: the reader puts None as soon as the core's end of the connection is closed.
-        answer = box.get()
+        # Without patience no deadline is needed: the reader puts None as soon as the core's end of the connection closes.
+        try:
+            answer = box.get(timeout=patience)
+        except queue.Empty:
+            self._pending.pop(number, None)
+            raise SessionError(f"session {self.session} did not answer within {patience:g} s") from None
         if answer is None:
             raise SessionError(self._trouble or f"session {self.session} has ended")
         if not answer["ok"]:
@@ -142,7 +152,7 @@ class Client:
         if self._core is not None and self.alive:
             # If it cannot answer any more, it is ending already.
             with suppress(SessionError, CommandError):
-                self.request("command", text="exit")
+                self.request("command", text="exit", patience=_ENDING)
         self._connection.close()
         if self._core is not None:
             self._end_core(self._core)
@@ -156,7 +166,7 @@ class Client:
 
     def _end_core(self, core: subprocess.Popen[bytes]) -> None:
         try:
-            core.wait(10)
+            core.wait(_ENDING)
         except subprocess.TimeoutExpired:
             core.kill()
             core.wait()

@@ -366,6 +366,6 @@ def _close_all() -> None:
 
 
 __all__: Sequence[str] = [
-    "Answer", "Arrays", "CommandError", "FrameView", "Handle", "ItemView", "Session", "SessionError", "Status", "attach",
-    "load_graph",
+    "Answer", "Arrays", "CommandError", "FrameView", "Handle", "ItemView", "Session", "SessionError", "Status",
+    "attach", "load_graph",
 ]  # fmt: skip

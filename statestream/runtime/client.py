@@ -123,7 +123,7 @@ class Client:
         except OSError as error:
             self._pending.pop(number, None)
             raise SessionError(f"session {self.session} does not answer: {error}") from error
-        # Without patience no deadline is needed: the reader puts None as soon as the core's end of the connection closes.
+        # Without patience no deadline is needed: the reader puts None as soon as the core's end of it closes.
         try:
             answer = box.get(timeout=patience)
         except queue.Empty:

@@ -42,9 +42,9 @@ def _guard(compute: Callable[..., Any]) -> Callable[..., int | float]:
 
 
 def _power(base: int | float, exponent: int | float) -> Any:
-    if isinstance(base, int) and isinstance(exponent, int) and exponent > 0:
-        if base.bit_length() * exponent > MAXIMAL_BITS:
-            raise ExpressionError("a power is too large")
+    whole = isinstance(base, int) and isinstance(exponent, int) and exponent > 0
+    if whole and base.bit_length() * exponent > MAXIMAL_BITS:  # type: ignore[union-attr]
+        raise ExpressionError("a power is too large")
     return base**exponent
 
 

@@ -54,7 +54,9 @@ def _apply_tag_specs(root: Node, same: Same, findings: Collector) -> Node:
         for section, name in tagged.get(tag, ()):
             count += cost
             if count > MAXIMAL_VALUES:
-                findings.error(spec.place, "", f"tag_specs.{tag}", f"the tag specs make more than {MAXIMAL_VALUES} values")
+                findings.error(
+                    spec.place, "", f"tag_specs.{tag}", f"the tag specs make more than {MAXIMAL_VALUES} values"
+                )
                 return root
             item = sections[section][name]
             entries = dict(item.entries)

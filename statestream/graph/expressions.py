@@ -10,7 +10,6 @@ A bare name, `relu`, means `B.relu($)`. Values may be anything with Python's ope
 
 from __future__ import annotations
 
-import math
 import operator
 import re
 from collections.abc import Callable, Mapping

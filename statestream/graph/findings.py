@@ -115,7 +115,7 @@ def listing(names: Iterable[object], limit: int = 16) -> str:
 def nearest(name: object, known: Iterable[object]) -> str:
     """The end of a message about an unknown name: '; did you mean ...?', or the known names if they are few."""
     names = [text for text in known if isinstance(text, str)]
-    close = difflib.get_close_matches(name, names, 3, 0.6) if _comparable(name, names) else []  # type: ignore[type-var]
+    close = difflib.get_close_matches(name, names) if isinstance(name, str) and _comparable(name, names) else []
     if close:
         return f"; did you mean {' or '.join(repr(each) for each in close)}?"
     if names and len(names) <= 16:
@@ -123,6 +123,6 @@ def nearest(name: object, known: Iterable[object]) -> str:
     return ""
 
 
-def _comparable(name: object, names: list[str]) -> bool:
+def _comparable(name: str, names: list[str]) -> bool:
     """Whether comparing is cheap: difflib takes time with the product of the lengths."""
-    return isinstance(name, str) and len(name) <= 60 and len(names) <= 1000 and sum(map(len, names)) <= 40_000
+    return len(name) <= 60 and len(names) <= 1000 and sum(map(len, names)) <= 40_000

@@ -1,8 +1,8 @@
 """`import`: merges parts of other graph files into a graph, before anything is expanded.
 
-An entry is [source, what]. The source is a file name without `.st_graph`, looked for in the folder of the importing file
-and then in further folders. Its own imports are resolved first. What the importing file says itself always wins, also
-for globals; an earlier import wins over a later one.
+An entry is [source, what]. The source is a file name without `.st_graph`, looked for in the folder of the importing
+file and then in further folders. Its own imports are resolved first. What the importing file says itself always wins,
+also for globals; an earlier import wins over a later one.
 """
 
 from __future__ import annotations

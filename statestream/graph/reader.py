@@ -1,7 +1,7 @@
 """Text or Python values -> a tree of nodes. YAML 1.2 by ruamel's parser; nothing is constructed but plain scalars.
 
-The parser's events are turned into nodes one by one, without recursion and within fixed limits, so that no file, however
-hostile, does more than be refused. Anchors, aliases and tags are refused: a graph has imports, modules and tag specs.
+The parser's events are turned into nodes one by one, without recursion and within fixed limits, so that a hostile file
+is refused and does no more. Anchors, aliases and tags are refused: a graph has imports, modules and tag specs.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ def read_text(text: str, file: str, findings: Collector) -> Node | None:
 
 
 def _events(text: str) -> Iterator[Any]:
-    return YAML(typ="safe", pure=True).parse(text)  # type: ignore[no-any-return]
+    return YAML(typ="safe", pure=True).parse(text)
 
 
 def _error_line(error: YAMLError, text: str, line: int) -> int:

@@ -1,0 +1,84 @@
+"""Checks of what a graph says about itself: name, agents, backend, seed, external models (numbers 2 and 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from statestream.graph.catalogue import Catalogue, Parameter
+from statestream.graph.findings import Collector, Mark, listing, shorten
+from statestream.graph.tree import BROKEN, Node, freeze, plain, shown
+from statestream.graph.values import Context, Wrong, value_of
+from statestream.graph.vocabulary import SEEDS
+
+GREATEST_AGENTS = 2**20
+
+
+@dataclass(frozen=True)
+class Header:
+    """The checked top-level values; agents is None where it is wrong."""
+
+    name: str
+    agents: int | None
+    backend: str
+    random_seed: int | None
+    models: Mapping[str, Any]
+
+
+def check_header(root: Node, catalogue: Catalogue, default_backend: str, findings: Collector) -> Header:
+    """Check the top level apart from the sections."""
+    context = Context(catalogue, {})
+
+    def read(parameter: Parameter) -> Any:
+        node = root.entries.get(parameter.name)
+        if node is None:
+            if parameter.required:
+                findings.error(root.mark, "", parameter.name, f"'{parameter.name}' is missing: {parameter.help}")
+            return None
+        try:
+            return value_of(parameter, node, context)
+        except Wrong as wrong:
+            if wrong.message is not None:
+                findings.error(wrong.node.mark, "", parameter.name, wrong.message)
+            return None
+
+    name = read(Parameter("name", "text", required=True, help="the network's name, a text"))
+    if name is not None and not _is_file_name(name):
+        message = f"found '{shorten(name)}'; allowed: a text that can be part of a file name"
+        findings.error(root.entries["name"].mark, "", "name", message)
+    agents = Parameter("agents", "int", minimum=1, maximum=GREATEST_AGENTS, required=True, help="the batch size")
+    backend = read(Parameter("backend", "backend"))
+    if backend is None and default_backend not in catalogue.backends:
+        message = f"found '{shorten(default_backend)}'; allowed: {listing(catalogue.backends)}"
+        findings.error(Mark("settings"), "", "default_backend", message)
+    seeds = [read(Parameter(key, "int", minimum=0)) for key in SEEDS]
+    return Header(
+        name or "",
+        read(agents),
+        backend or default_backend,
+        next((seed for seed in seeds if seed is not None), None),
+        _models(root, findings),
+    )
+
+
+def _is_file_name(name: str) -> bool:
+    """A name becomes part of the names of saved files: it must not lead elsewhere."""
+    return 0 < len(name) <= 200 and name.isprintable() and not name.startswith(".") and not set(name) & set("/\\:\0")
+
+
+def _models(root: Node, findings: Collector) -> Mapping[str, Any]:
+    """`external_models`: name -> {type, model_file}."""
+    node = root.entries.get("external_models")
+    if node is None or node.value is BROKEN:
+        return MappingProxyType({})
+    if not isinstance(node.value, dict):
+        findings.error(node.place, "", "external_models", f"found {shown(node)}; allowed: a mapping of models")
+        return MappingProxyType({})
+    for name, model in node.entries.items():
+        texts = [model.entries.get(key) for key in ("type", "model_file")]
+        if not all(each is not None and isinstance(each.value, str) for each in texts):
+            message = f"found {shown(model)}; allowed: {{type: keras, model_file: path}}"
+            findings.error(model.place, "", f"external_models.{name}", message)
+    return freeze(plain(node))

@@ -1,0 +1,135 @@
+"""Checks of synapse-pools beyond their keys: how many factors and inputs there are, and how sizes fit together.
+
+Numbers 15 to 30. Those on names, lists and their lengths are made while the keys are read (`draft`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from statestream.graph.draft import Draft
+from statestream.graph.findings import listing, shorten
+from statestream.graph.tree import Node
+from statestream.graph.values import Context, Wrong, check_expression
+
+Shape = tuple[int, int, int]
+
+BIAS_OF_FACTOR = {
+    "feature": ("feature", "scalar"),
+    "spatial": ("spatial", "scalar"),
+    "scalar": ("scalar",),
+}
+"""Shape of a factor -> shapes that its bias may have (21)."""
+
+
+def check_synapse_pool(draft: Draft, shapes: Mapping[str, Shape], context: Context) -> None:
+    """All checks of one synapse-pool; those on sizes only as far as the sizes are known."""
+    _check_bias(draft)
+    _check_mixing(draft)
+    _check_func(draft, context)
+    if is_transformer(draft) and draft.layout is not None and len(draft.layout) not in (2, 3):
+        message = (
+            f"a TRANSFORMER has 2 factors (map, positions) or 3 (canvas, scale, position); found {len(draft.layout)}"
+        )
+        draft.error("source", message)
+    if draft.ok("source", "target") and "source" in draft.values:
+        _check_geometry(draft, shapes)
+
+
+def is_transformer(draft: Draft) -> bool:
+    """Whether the synapse-pool is a spatial transformer."""
+    return "TRANSFORMER" in (draft.values.get("tags") or ())
+
+
+def _check_bias(draft: Draft) -> None:
+    """21: a factor's bias is not larger than the factor."""
+    if "factor_shapes" not in draft.values or not draft.ok("factor_shapes", "bias_shapes"):
+        return
+    node = draft.given("bias_shapes")
+    pairs = zip(draft.values["factor_shapes"], draft.values.get("bias_shapes", ()), strict=False)
+    for f, (factor, bias) in enumerate(pairs):
+        allowed = BIAS_OF_FACTOR.get(factor)
+        if bias not in (None, False) and allowed is not None and bias not in allowed:
+            message = f"found '{bias}' for factor {f}, whose shape is '{factor}'; allowed: {listing(allowed)}, None"
+            draft.error("bias_shapes", message, node.elements[f] if node is not None else None)
+
+
+def _check_mixing(draft: Draft) -> None:
+    """`M` is [hidden features, rf]."""
+    value = draft.values.get("M")
+    if value is None or (len(value) == 0 and draft.ok("M")):
+        return
+    numbers = [each for each in value if isinstance(each, int | float) and not isinstance(each, bool)]
+    if len(value) != 2 or len(numbers) != 2 or not all(each == int(each) >= 1 for each in map(_finite, numbers)):
+        draft.error(
+            "M", f"found {shorten(list(value))}; allowed: [hidden features, rf], two whole numbers of at least 1"
+        )
+        return
+    draft.values["M"] = tuple(int(each) for each in numbers)
+    if draft.ok("avgout", "maxout") and draft.values["M"][0] % (draft.get("avgout") * draft.get("maxout")):
+        groups = draft.get("avgout") * draft.get("maxout")
+        draft.error(
+            "M", f"found {draft.values['M'][0]} hidden features; allowed: a multiple of avgout * maxout = {groups}"
+        )
+
+
+def _finite(value: float) -> float:
+    return value if abs(value) < 2**31 else 0
+
+
+def _check_func(draft: Draft, context: Context) -> None:
+    """The placeholders of `func` are inputs of the synapse-pool."""
+    node = draft.given("func")
+    if node is None or draft.layout is None or draft.values.get("func") is None:
+        return
+    names = [f"${f}{i}" for f, count in enumerate(draft.layout) for i in range(count)]
+    known = {name for name in names if names.count(name) == 1} if len(names) <= 200 else set()
+    try:
+        check_expression(node, context, lambda name: name in known, listing(sorted(known)))
+    except Wrong as wrong:
+        draft.error("func", str(wrong.message), node)
+
+
+def _check_geometry(draft: Draft, shapes: Mapping[str, Shape]) -> None:
+    """27, 29 and 30: receptive fields and sizes."""
+    target = shapes.get(draft.values["target"])
+    node = draft.given("source")
+    if target is None or node is None:
+        return
+    for f, row in enumerate(node.elements):
+        for i, each in enumerate(row.elements):
+            source = shapes.get(each.value)
+            if source is None:
+                continue
+            rf, place = _receptive_field(draft, f, i)
+            point = "target" if target[1:] == (1, 1) else "source" if source[1:] == (1, 1) else ""
+            if point and rf not in (0, 1, None):
+                size = f"the {point} has a single pixel"
+                message = f"found {rf} for input '{each.value}', but {size}; allowed: 1, or 0 (dense)"
+                draft.error("rf", message, place)
+            if not point and not is_transformer(draft) and draft.given("func") is None:
+                _check_scale(draft, each, source, target)
+
+
+def _receptive_field(draft: Draft, f: int, i: int) -> tuple[int | None, Node | None]:
+    """rf of one input and where it is given; None if it is wrong or absent."""
+    node, value = draft.given("rf"), draft.values.get("rf")
+    if node is None or value is None or not draft.ok("rf"):
+        # One wrong entry must not hide the others: what is a number by itself is looked at all the same.
+        inner = node.elements[f].elements if node is not None and f < len(node.elements) else ()
+        found = inner[i] if i < len(inner) else None
+        return (found.value, found) if found is not None and type(found.value) is int else (None, None)
+    if not isinstance(value, tuple):
+        return value, node
+    return value[f][i], node.elements[f].elements[i]
+
+
+def _check_scale(draft: Draft, node: Node, source: Shape, target: Shape) -> None:
+    """30: X and Y of source and target differ by the same whole factor (on a line, Y = 1, only X does)."""
+    (sx, sy), (tx, ty) = source[1:], target[1:]
+    large, small = ((sx, sy), (tx, ty)) if sx >= tx else ((tx, ty), (sx, sy))
+    factor = large[0] // small[0]
+    line = large[1] == small[1] == 1
+    if factor * small[0] != large[0] or not (line or factor * small[1] == large[1]):
+        message = f"'{node.value}' has X, Y = {sx}, {sy} and the target {tx}, {ty}; allowed: one whole factor for both"
+        draft.error("source", message, node)

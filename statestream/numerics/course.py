@@ -6,7 +6,7 @@ The real network takes one step with everything; a plasticity looks several step
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -36,18 +36,25 @@ class Course:
         return cls(({name: network.incoming(name) for name in names},), ("",))
 
     @classmethod
-    def rollout(cls, network: Network, plasticity: str) -> Course:
-        """The rollout of a plasticity. A synapse-pool that its step does not list is left out of the sum."""
+    def rollout(cls, network: Network, plasticity: str, needed: Iterable[tuple[str, int]]) -> Course:
+        """The rollout of a plasticity, as far as some (pool, step) depend on it.
+
+        A synapse-pool that its step does not list is left out of the sum.
+        """
         plan = network.rollout(plasticity)
-        steps = []
-        for depth in range(1, plan.depth + 1):
+        wanted: list[set[str]] = [set() for _ in range(plan.depth + 1)]
+        for pool, depth in needed:
+            wanted[depth].add(pool)
+        steps: list[dict[str, tuple[str, ...]]] = []
+        for depth in range(plan.depth, 0, -1):
             listed = plan.synapse_pools[depth]
-            steps.append(
-                {
-                    name: tuple(synapse_pool for synapse_pool in network.incoming(name) if synapse_pool in listed)
-                    for name in plan.neuron_pools[depth]
-                }
-            )
+            step = {
+                pool: tuple(synapse_pool for synapse_pool in network.incoming(pool) if synapse_pool in listed)
+                for pool in plan.neuron_pools[depth]
+                if pool in wanted[depth]
+            }
+            wanted[depth - 1].update(*(network.sources(one) for pools in step.values() for one in pools))
+            steps.insert(0, step)
         return cls(tuple(steps), tuple(f"rollout/{plasticity}/{depth}/" for depth in range(1, plan.depth + 1)))
 
     def draws(self, pools: Pools) -> Iterator[Draw]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import prod, sqrt
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.floating[Any]]
 Filling = Callable[[Shape, tuple[float, ...], np.random.Generator], Array]
 
-__all__ = ["INITIALISERS", "default_init", "fill", "initial_value"]
+__all__ = ["INITIALISERS", "fill", "initial_value", "parse", "start_value"]
 
 
 def _xavier(shape: Shape, arguments: tuple[float, ...], generator: np.random.Generator) -> Array:
@@ -145,20 +145,23 @@ def fill(init: float | str, shape: Shape, generator: np.random.Generator) -> NDA
         raise ValueError(f"start value {init!r}: {problem}") from None
 
 
-def default_init(parameter: str) -> float | str:
-    """What an array parameter starts with where no `init` says otherwise."""
-    if parameter.startswith("b"):
-        return 0.0
-    return 1.0 if parameter == "g" else "xavier"
+def start_value(item: Item, parameter: str) -> float | str:
+    """What an array parameter of a pool starts with: its `init`, or else 0 (b), 1 (g) or xavier (weights).
+
+    Raises UnsupportedError for a start value from an external model.
+    """
+    init = item.get(f"init {parameter}")
+    if isinstance(init, (list, tuple)):
+        raise UnsupportedError(item.name, f"init {parameter}", "start values from an external model cannot be read yet")
+    if init is not None:
+        return cast(float | str, init)
+    return {"b": 0.0, "g": 1.0}.get(parameter[0], "xavier")
 
 
 def _initial_parameter(item: Item, name: str, shape: Shape, seed: int) -> NDArray[np.float32]:
     if shape == ():
         return np.asarray(item.get(name), np.float32)
-    init = item.get(f"init {name}")
-    init = default_init(name) if init is None else init
-    if isinstance(init, (list, tuple)):
-        raise UnsupportedError(item.name, f"init {name}", "start values from an external model are not supported yet")
+    init = start_value(item, name)
     generator = stream(seed, item.name, f"init {name}")
     try:
         if name not in (item.get("unshare") or ()):

@@ -34,13 +34,13 @@ class LossPlasticity:
         self.name = name
         self.item = item = network.plasticities[name]
         self.loss = LOSSES[item["loss_function"]]
-        self.course = Course.rollout(network, name)
         self.learner = Learner(network, name)
         self._everybody_learns = bool(item.get("ignore_split"))
         self._source = (item["source"], int(item["source_t"]))
         self._target = (item["target"], int(item["target_t"])) if self.loss.needs_target else None
         mask = item.get("mask")
         self._mask = (mask, (self._target or self._source)[1]) if mask else None
+        self.course = Course.rollout(network, name, self._judged())
         for pool, step in self._judged():
             if step and pool not in self.course.steps[step - 1]:
                 raise UnsupportedError(name, "source_t", f"no path of the rollout leads to {pool} in {step} steps")

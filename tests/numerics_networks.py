@@ -1,0 +1,85 @@
+"""Small networks, and one frame of them computed without any session: what the tests of numerics share."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from statestream import backends
+from statestream.catalogue import default_catalogue
+from statestream.graph import load_graph
+from statestream.numerics.arrays import array_table
+from statestream.numerics.initialisation import initial_value
+from statestream.numerics.step import SPLIT, Step
+from statestream.streams import stream
+
+ORACLE_CASES = ("factors", "feedforward", "geometry", "language", "learning", "pools")
+
+
+def network(neuron_pools, synapse_pools=None, plasticities=None, agents=4, **top_level):
+    """A network from the sections of a graph; a synapse-pool `a_b` without source and target leads from a to b."""
+    synapses = {}
+    for name, spec in (synapse_pools or {}).items():
+        if "source" not in spec:
+            source, target = name.split("_")
+            spec = {"source": [[source]], "target": target, **spec}
+        synapses[name] = spec
+    graph = {
+        "name": "test",
+        "agents": agents,
+        "backend": "numpy",
+        "neuron_pools": neuron_pools,
+        "synapse_pools": synapses,
+        "plasticities": plasticities or {},
+        "interfaces": {},
+        **top_level,
+    }
+    return load_graph(graph, catalogue=default_catalogue())
+
+
+def oracle_case(folder, case):
+    """(network, numbers, values at the start) of one case of tests/oracle."""
+    net = load_graph(folder / case / "net.st_graph", catalogue=default_catalogue(), default_backend="numpy")
+    with np.load(folder / case / "case.npz") as stored:
+        numbers = {key: stored[key] for key in stored.files}
+    values = {}
+    for spec in array_table(net):
+        item, kind, name = spec.key
+        source = {"state": f"in/{item}/state", "parameter": f"par/{item}/{name}"}.get(kind)
+        value = np.zeros(spec.shape) if source is None else numbers[source].reshape(spec.shape)
+        values[spec.key] = np.array(value, np.float32, order="C")
+    return net, numbers, values
+
+
+def start(net, seed=7, states=True):
+    """Values of all arrays; random states, so that every path carries something."""
+    values = {}
+    for spec in array_table(net):
+        values[spec.key] = initial_value(net, spec.key, seed)
+        if states and spec.key[1] == "state":
+            values[spec.key] = stream(seed, spec.key[0], "test").standard_normal(spec.shape, np.float32)
+    return values
+
+
+def draw(step, seed=7, frame=0):
+    """The random numbers of one frame."""
+    result = {}
+    for one in step.draws:
+        generator = stream(seed, one.key[1], one.key[2], frame)
+        drawn = generator.standard_normal if one.distribution == "normal" else generator.random
+        result[one.key] = np.asarray(drawn(one.shape, np.float32), np.float32)
+    return result
+
+
+def compute(net, values, items=None, split=0, seed=7, frame=0, backend="numpy"):
+    """The outputs of one frame."""
+    step = Step(net, (*net.neuron_pools, *net.plasticities) if items is None else items)
+    run = backends.load(backend).compile(step.function, step.shapes)
+    given = {**values, SPLIT: np.array(split, np.float32), **draw(step, seed, frame)}
+    outputs = run({key: given[key] for key in step.shapes})
+    assert set(outputs) == set(step.outputs)
+    return outputs
+
+
+def state(outputs, pool):
+    """A pool's next state."""
+    return outputs[pool, "state", ""]

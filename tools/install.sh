@@ -40,7 +40,7 @@ if ! usable; then
     "$python" -m venv --clear "$venv"
 fi
 
-echo "Installing statestream and what it needs into $venv (some 600 MB to fetch the first time) ..."
+echo "Installing statestream and what it needs into $venv (the first time a few minutes, and 2.2 GB of disk) ..."
 PIP_USER=0 "$venv/bin/python" -m pip install --disable-pip-version-check --quiet --progress-bar off \
     --constraint "$constraints" --editable ".[dev]"
 echo "$here" >"$stamp"

@@ -214,6 +214,11 @@ class Handle(Reader):
         state = RunState(control.get(Word.RUN_STATE)).name.lower()
         return Status(state, control.frame, control.get(Word.RATE) / 1000, control.get(Word.REMAINING))
 
+    @property
+    def alive(self) -> bool:
+        """Whether the session still answers; a broken one does, an ended one does not."""
+        return self._client.alive
+
     def step(self, frames: int = 1) -> None:
         """Compute that many more frames, and return when they are complete."""
         self._client.request("advance", frames=frames)

@@ -1,0 +1,31 @@
+"""The program, as it is started: `python core.py FILE` from this folder, from elsewhere, or as `statestream FILE`."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def leave_own_folder(path: list[str]) -> None:
+    """Take this folder off a module path, and put the one that holds the package there.
+
+    Python puts a script's folder in front of all others; there our `session`, `graph` or `settings` would stand in for
+    other people's modules of that name, and be loaded a second time as modules of their own.
+    """
+    own = os.path.dirname(os.path.realpath(__file__))
+    path[:] = [entry for entry in path if os.path.realpath(entry) != own]
+    above = os.path.dirname(own)
+    if above not in map(os.path.realpath, path):
+        path.insert(0, above)
+
+
+def main() -> int:
+    """Run the program with the arguments of this process; returns its exit status."""
+    leave_own_folder(sys.path)
+    from statestream.terminal.cli import main as terminal
+
+    return terminal()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,65 @@
+"""What the program prints beside results: standard error, the findings about a graph, trouble told once."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from statestream.terminal.text import safe
+
+if TYPE_CHECKING:
+    from statestream.graph import Network
+    from statestream.graph.findings import Finding
+
+
+def complain(text: str) -> None:
+    """Print to standard error, from any thread; nobody may be listening there."""
+    with suppress(OSError, ValueError):
+        print(safe(text), file=sys.stderr, flush=True)
+
+
+def list_findings(findings: Iterable[Finding], prefix: str = "") -> None:
+    """One line for each: `file:line: item.parameter: message`."""
+    for finding in findings:
+        place, _, rest = str(finding).partition(": ")
+        complain(f"{place}: {prefix}{rest}" if prefix else str(finding))
+
+
+def summary(network: Network) -> str:
+    """A network in one line."""
+    parts = [
+        _count(network.neuron_pools, "neuron-pool", "neuron-pools"),
+        _count(network.synapse_pools, "synapse-pool", "synapse-pools"),
+        _count(network.plasticities, "plasticity", "plasticities"),
+        _count(network.interfaces, "interface", "interfaces"),
+    ]
+    return f"a network of {', '.join(parts[:-1])} and {parts[-1]}; agents: {network.agents}, backend: {network.backend}"
+
+
+class Troubles:
+    """Why a session broke: told once, though both an event and a failed command may bring the news."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+        self._lock = threading.Lock()
+
+    @property
+    def any(self) -> bool:
+        """Whether there was trouble."""
+        return bool(self._told)
+
+    def news(self, text: str) -> bool:
+        """Note a trouble; whether it was not known yet."""
+        with self._lock:
+            new = bool(text) and text not in self._told
+            self._told.add(text)
+            self._told.discard("")
+        return new
+
+
+def _count(items: object, one: str, many: str) -> str:
+    number = len(items)  # type: ignore[arg-type]
+    return f"{number} {one if number == 1 else many}"

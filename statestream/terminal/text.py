@@ -1,0 +1,48 @@
+"""Text in and out: a script's lines into commands, anything into what a terminal may safely be given, answers as JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any
+
+_COMMENT = re.compile(r"(^|\s)#.*")
+_LONGEST_MESSAGE = 2000
+_LONGEST_QUOTE = 60
+
+
+def commands(line: str) -> list[str]:
+    """The commands of one line: separated by `;`, nothing after a `#` that stands at the start or after a blank."""
+    return [command.strip() for command in _COMMENT.sub("", line).split(";") if command.strip()]
+
+
+def safe(text: str) -> str:
+    """The text with nothing in it that a terminal would obey, except ends of lines and tabs."""
+    return "".join(c if c.isprintable() or c in "\n\t" else "?" for c in text)
+
+
+def one_line(text: str, limit: int = _LONGEST_MESSAGE) -> str:
+    """The text as one line, safe to print, cut where it is very long."""
+    line = safe(" ".join(text[: 2 * limit].split()))
+    return line if len(line) <= limit else f"{line[: limit - 3]}..."
+
+
+def failure(command: str, error: str) -> str:
+    """The one line about a command that failed."""
+    return f"{one_line(command, _LONGEST_QUOTE)}: {one_line(error)}"
+
+
+def json_line(content: dict[str, Any]) -> str:
+    """An object as one line of valid JSON: what is not finite becomes null."""
+    return json.dumps(_finite(content), allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {str(key): _finite(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(entry) for entry in value]
+    return value

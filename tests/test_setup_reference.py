@@ -57,12 +57,12 @@ def test_what_a_declaration_says_is_printed(generator: ModuleType) -> None:
     )
     text = generator.reference(catalogue)
     for expected in (
-        "| `noise` | `normal` `uniform` |  | a \\| b |",
+        "| `noise` | `normal` `uniform` |  | a \\| b. |",
         "| `noise_mean` | float | `0.0` | With `noise` `normal`. Also spelt `noise mean`. |",
         "| `init ARRAY` | init | `xavier` |",
         "a list of lists laid out as `source`",
         "| `source` | pool | required |",
-        "| `lr` | float, at least 0 | `0.001` | learning rate Can be changed while the session runs. |",
+        "| `lr` | float, at least 0 | `0.001` | learning rate. Can be changed while the session runs. |",
         "| `relu` | `thresh=0` | max(x - thresh, 0) |",
         "| `light` | out (into the network) | [1 or 3, any, width], X and Y multiples of 4, X and Y as `dark` |",
         "not built yet",

@@ -62,7 +62,7 @@ def allowed(parameter: Parameter) -> str:
 
 def remarks(parameter: Parameter) -> str:
     """The parameter's help, and what else one has to know about it."""
-    parts = [parameter.help]
+    parts = [parameter.help.rstrip(".") + "." if parameter.help else ""]
     if parameter.when:
         key, choices = parameter.when
         parts.append(f"With `{key}` " + " or ".join(value(choice) for choice in choices) + ".")

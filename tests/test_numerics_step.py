@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from numerics_networks import compute, network, start, state
+from numerics_networks import compute, draw, network, start, state
 
 from statestream.catalogue import default_catalogue
 from statestream.graph import load_graph
@@ -99,10 +99,21 @@ PURPOSES = ("noise", "dropout", "zoneout")
 
 
 def test_a_pool_that_zones_out_keeps_its_last_state_of_the_rollout():
-    """b is computed at steps 2 and 3; at step 2 it can only keep its present state."""
-    pools = {"i": VECTOR, "a": VECTOR, "b": {**VECTOR, "zoneout": 1.0}}
-    net = network(pools, {"i_a": {}, "a_b": {}, "b_b": {}}, {"learn": loss("b", 3, "b_b")})
+    net = network({"b": {**VECTOR, "zoneout": 0.5}}, {"b_b": {}}, {"learn": loss("b", 3, "b_b")})
     values = start(net)
+    drawn = draw(Step(net, ["learn"]))
+    b = vector(values, "b")
+    for depth in (1, 2, 3):
+        kept = drawn["draw", "b", f"rollout/learn/{depth}/zoneout"][:, :, 0, 0] < 0.5
+        b = np.where(kept, b, b @ weight(values, "b_b").T)
+    assert compute(net, values, ["learn"])["learn", "variable", "loss1"] == pytest.approx(b.mean(), rel=1e-4)
+
+
+def test_a_pool_that_zones_out_keeps_its_present_state_where_its_rollout_does_not_reach_it():
+    """a -> b: b is computed at step 1 only, and what it keeps there is its present state."""
+    net = network({"a": VECTOR, "b": {**VECTOR, "zoneout": 1.0}}, {"a_b": {}}, {"learn": loss("b", 1, "a_b")})
+    values = start(net)
+    assert ("b", "state", "") in Step(net, ["learn"]).inputs
     outputs = compute(net, values, ["learn"])
     assert outputs["learn", "variable", "loss1"] == pytest.approx(vector(values, "b").mean(), rel=1e-4)
 

@@ -70,7 +70,7 @@ def test_a_killed_core_takes_everything_with_it() -> None:
 
 
 def test_what_a_killed_core_left_is_removed_by_the_next_start() -> None:
-    owner = start_script(
+    with start_script(
         """
         import os, sys
         import statestream as sst
@@ -80,19 +80,19 @@ def test_what_a_killed_core_left_is_removed_by_the_next_start() -> None:
         print(s.id, flush=True)
         sys.stdin.read()
         """
-    )
-    assert owner.stdout is not None
-    session = int(owner.stdout.readline())
-    core, participants = pids(session)
-    os.kill(owner.pid, signal.SIGSTOP)
-    os.kill(core, signal.SIGKILL)
-    assert eventually(lambda: not any(map(lives, participants)))
-    assert segment.names(registry.segment_name(session))
-    with sst.Session(COUNTER):
-        assert not segment.names(registry.segment_name(session)) or session in registry.running()
-    os.kill(owner.pid, signal.SIGKILL)
-    owner.wait()
-    assert nothing_left(session, [core, *participants])
+    ) as owner:
+        assert owner.stdout is not None
+        session = int(owner.stdout.readline())
+        core, participants = pids(session)
+        os.kill(owner.pid, signal.SIGSTOP)
+        os.kill(core, signal.SIGKILL)
+        assert eventually(lambda: not any(map(lives, participants)))
+        assert segment.names(registry.segment_name(session))
+        with sst.Session(COUNTER):
+            assert not segment.names(registry.segment_name(session)) or session in registry.running()
+        os.kill(owner.pid, signal.SIGKILL)
+        owner.wait()
+        assert nothing_left(session, [core, *participants])
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
@@ -120,7 +120,7 @@ def test_a_stopped_participant_does_not_keep_the_session_from_ending() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_the_session_ends_with_the_process_that_started_it(number: signal.Signals) -> None:
-    owner = start_script(
+    with start_script(
         """
         import sys
         import statestream as sst
@@ -129,17 +129,17 @@ def test_the_session_ends_with_the_process_that_started_it(number: signal.Signal
         print(s.id, flush=True)
         sys.stdin.read()
         """
-    )
-    assert owner.stdout is not None
-    session = int(owner.stdout.readline())
-    found = all_pids(session)
-    os.kill(owner.pid, number)
-    owner.wait()
-    assert eventually(lambda: nothing_left(session, found))
+    ) as owner:
+        assert owner.stdout is not None
+        session = int(owner.stdout.readline())
+        found = all_pids(session)
+        os.kill(owner.pid, number)
+        owner.wait()
+        assert eventually(lambda: nothing_left(session, found))
 
 
 def test_a_session_survives_the_thread_that_started_it_and_a_fork_of_its_owner() -> None:
-    owner = start_script(
+    with start_script(
         """
         import os, sys, threading
         import statestream as sst
@@ -156,17 +156,17 @@ def test_a_session_survives_the_thread_that_started_it_and_a_fork_of_its_owner()
         print(s.id, s.frame, flush=True)
         sys.stdin.read()
         """
-    )
-    assert owner.stdout is not None
-    session, frame = map(int, owner.stdout.readline().split())
-    assert frame == 4
-    found = all_pids(session)
-    os.kill(owner.pid, signal.SIGKILL)
-    owner.wait()
-    # The fork still lives (it waits for its standard input), yet the session has ended with its owner.
-    assert eventually(lambda: nothing_left(session, found))
-    assert owner.stdin is not None
-    owner.stdin.close()
+    ) as owner:
+        assert owner.stdout is not None
+        session, frame = map(int, owner.stdout.readline().split())
+        assert frame == 4
+        found = all_pids(session)
+        os.kill(owner.pid, signal.SIGKILL)
+        owner.wait()
+        # The fork still lives (it waits for its standard input), yet the session has ended with its owner.
+        assert eventually(lambda: nothing_left(session, found))
+        assert owner.stdin is not None
+        owner.stdin.close()
 
 
 def test_an_exception_in_a_step_is_told_with_its_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,7 +199,7 @@ def test_a_participant_that_cannot_start_is_told_and_nothing_is_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text(
-        "import sys\nif any('statestream.runtime.worker' in word for word in sys.orig_argv):\n    sys.exit(7)\n"
+        "import os, sys\nif any('statestream.runtime.worker' in word for word in sys.orig_argv):\n    os._exit(7)\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     before = registry.running()
@@ -209,7 +209,7 @@ def test_a_participant_that_cannot_start_is_told_and_nothing_is_left(
 
 
 def test_an_arena_that_does_not_fit_is_refused_with_numbers() -> None:
-    huge = changed(COUNTER, count={"shape": [4096, 1024, 1024]}, behind={"shape": [4096, 1024, 1024]})
+    huge = {**changed(COUNTER, count={"shape": [512, 1024, 1024]}, behind={"shape": [512, 1024, 1024]}), "agents": 64}
     before = registry.running(), segment.names("statestream.")
     with pytest.raises(sst.SessionError, match=r"needs .* MiB of shared memory, /dev/shm has .* MiB free"):
         sst.Session(huge)

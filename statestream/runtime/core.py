@@ -15,9 +15,11 @@ import threading
 import traceback
 from typing import Any
 
-from statestream import interfaces, numerics, settings
+from statestream import interfaces, settings
 from statestream.graph import Network
 from statestream.memory import Arena, Layout, SegmentError, Word, head_size
+from statestream.numerics.errors import UnsupportedError
+from statestream.numerics.initialisation import initial_value
 from statestream.runtime.children import Children
 from statestream.runtime.plan import SCHEDULE, SPLIT, Plan
 from statestream.runtime.protocol import Connection
@@ -56,7 +58,7 @@ def create_arena(registration: Registration, plan: Plan, start: dict[str, Any]) 
         elif key[0] in network.interfaces:
             value = interfaces.load(network.interfaces[key[0]]["type"])(network, key[0], seed).initial(key)
         else:
-            value = numerics.initial_value(network, key, seed)
+            value = initial_value(network, key, seed)
         for copy in arena.copies(key):
             copy[...] = value
     return arena
@@ -77,7 +79,7 @@ def run(owner: socket.socket) -> None:
     except (
         SegmentError,
         RegistryError,
-        numerics.UnsupportedError,
+        UnsupportedError,
         interfaces.InterfaceError,
         settings.SettingsError,
     ) as error:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from statestream import numerics
 from statestream.memory import Arena
+from statestream.numerics.apply import apply_updates
 from statestream.runtime.plan import Training
 
 
@@ -28,7 +28,7 @@ def apply_training(arena: Arena, training: Training, due: frozenset[str], table:
         slot = arena.layout.by_key[training.parameter].index
         copies = arena.copies(training.parameter)
         target = copies[1 - table[slot]]
-        numerics.apply_updates(copies[table[slot]], increments, training.minimum, training.maximum, target)
+        apply_updates(copies[table[slot]], increments, training.minimum, training.maximum, target)
         require_finite(target, slot)
 
 

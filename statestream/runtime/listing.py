@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from statestream.graph import Network
+from statestream.graph.tree import thaw
 
 if TYPE_CHECKING:
     from statestream.runtime.session_core import SessionCore
@@ -55,7 +56,7 @@ def array_data(array: np.ndarray) -> Any:
 def item_data(core: SessionCore, name: str) -> dict[str, Any]:
     """One item: its kind, given keys, state, parameters, variables."""
     item = core.network.items[name]
-    data: dict[str, Any] = {"item": name, "kind": _KINDS[item.kind], "frame": core.frame, "given": dict(item.spec)}
+    data: dict[str, Any] = {"item": name, "kind": _KINDS[item.kind], "frame": core.frame, "given": thaw(item.spec)}
     for slot in core.arena.layout.slots:
         owner, kind, array = slot.spec.key
         if owner == name and not slot.spec.internal:

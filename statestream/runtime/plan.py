@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from statestream import interfaces, numerics
+from statestream import interfaces
 from statestream.arrays import ArrayKey, ArraySpec
 from statestream.graph import Network
+from statestream.numerics.arrays import array_table
+from statestream.numerics.frame import SPLIT
 from statestream.runtime.schedule import SCHEDULE, clocked_items, schedule_spec
-
-SPLIT: ArrayKey = numerics.SPLIT
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def _participants(network: Network) -> tuple[Participant, ...]:
 
 def _specs(network: Network) -> list[ArraySpec]:
     specs = [ArraySpec(SPLIT, (), 0, network.agents, internal=True), schedule_spec(clocked_items(network))]
-    specs += numerics.array_table(network)
+    specs += array_table(network)
     for name, item in network.interfaces.items():
         specs += interfaces.load(item["type"]).arrays(network, name)
     return specs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -177,6 +178,10 @@ class SessionCore:
                 request.refuse("command", str(error))
             except Stalled as error:
                 request.refuse("session", str(error))
+            except Exception as error:
+                # A defect of ours in one request must not cost the user the session.
+                traceback.print_exc()
+                request.refuse("command", f"internal error: {type(error).__name__}: {error}")
 
     def _one_frame(self) -> None:
         try:
@@ -187,8 +192,8 @@ class SessionCore:
         except Ending:
             return
         if trouble:
-            self.pause()
             self._fail_waiters("command", f"paused: {trouble}")
+            self.pause()
             self.server.broadcast({"event": "notice", "text": f"paused: {trouble}"})
         elif not self.streaming:
             self._set_state()

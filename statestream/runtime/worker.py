@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from statestream import backends, numerics
+from statestream import backends, settings
 from statestream.arrays import ArrayKey
 from statestream.graph import Network
 from statestream.memory import Arena
+from statestream.numerics.step import Step
 from statestream.runtime.draws import Draws
 from statestream.runtime.increments import apply_training, require_finite
 from statestream.runtime.participant import Reporter, main, serve
@@ -25,14 +26,12 @@ class Variant:
     """A step of some of the group's items, compiled."""
 
     def __init__(self, network: Network, items: frozenset[str], backend: Any, arena: Arena, seed: int) -> None:
-        step = numerics.Step(network, sorted(items, key=list(network.items).index))
-        shapes: dict[Any, tuple[int, ...]] = {key: arena.layout.by_key[key].spec.shape for key in step.inputs}
-        shapes.update({draw.key: draw.shape for draw in step.draws})
+        step = Step(network, sorted(items, key=list(network.items).index))
         self.items = items
         self.outputs = step.outputs
         self.inputs = [(key, arena.layout.by_key[key].index, arena.copies(key)) for key in step.inputs]
         self.draws = Draws(step.draws, seed)
-        self._call: Compiled = backend.compile(step.function, shapes)
+        self._call: Compiled = backend.compile(step.function, step.shapes)
 
     def __call__(self, table: np.ndarray, frame: int) -> Mapping[Any, np.ndarray]:
         """The step's outputs from the committed values and this frame's draws."""
@@ -103,8 +102,9 @@ def run(arena: Arena, index: int, reporter: Reporter) -> None:
     description = arena.description
     plan = Plan(Network.from_json(description["network"]))
     participant = plan.participants[index]
+    cache = settings.home() / "compiled"
     try:
-        backend = backends.load(participant.backend, threads=description["threads"], device=participant.device)
+        backend = backends.load(participant.backend, threads=description["threads"], device=participant.device, cache=cache)
         program = GroupProgram(arena, plan, participant)
         program.prepare(backend, description["seed"], reporter)
     except Exception as error:

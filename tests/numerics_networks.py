@@ -70,14 +70,23 @@ def draw(step, seed=7, frame=0):
     return result
 
 
-def compute(net, values, items=None, split=0, seed=7, frame=0, backend="numpy"):
-    """The outputs of one frame."""
+def compiled(net, items=None, backend="numpy"):
+    """A function (values, split, seed, frame) -> outputs of one frame."""
     step = Step(net, (*net.neuron_pools, *net.plasticities) if items is None else items)
     run = backends.load(backend).compile(step.function, step.shapes)
-    given = {**values, SPLIT: np.array(split, np.float32), **draw(step, seed, frame)}
-    outputs = run({key: given[key] for key in step.shapes})
-    assert set(outputs) == set(step.outputs)
-    return outputs
+
+    def one_frame(values, split=0, seed=7, frame=0):
+        given = {**values, SPLIT: np.array(split, np.float32), **draw(step, seed, frame)}
+        outputs = run({key: given[key] for key in step.shapes})
+        assert set(outputs) == set(step.outputs)
+        return outputs
+
+    return one_frame
+
+
+def compute(net, values, items=None, split=0, seed=7, backend="numpy"):
+    """The outputs of one frame."""
+    return compiled(net, items, backend)(values, split, seed)
 
 
 def state(outputs, pool):

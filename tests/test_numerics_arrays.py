@@ -138,7 +138,9 @@ def test_only_parameters_have_bounds():
         ("learn", "parameter", "lr"): (0, None),
     }
     assert (initial_value(net, ("a_t", "parameter", "W_0_0"), 1) == 0.5).all()
-    assert initial_value(net, ("a", "parameter", "dropout"), 1) == np.float32(0.5)
+    rate = initial_value(net, ("a", "parameter", "dropout"), 1)
+    assert isinstance(rate, np.ndarray)
+    assert (rate.shape, rate.dtype, float(rate)) == ((), np.float32, 0.5)
 
 
 def test_a_shared_parameter_has_no_array_of_its_own_and_is_trained_once():

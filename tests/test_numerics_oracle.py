@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from numerics_networks import ORACLE_CASES, compute, oracle_case, start, state
+from numerics_networks import ORACLE_CASES, compiled, compute, oracle_case, start, state
 
 ENGINES = ("numpy", "tensorflow", pytest.param("theano", marks=pytest.mark.slow))
 
@@ -19,8 +19,9 @@ def close(found, expected, absolute, relative):
 @pytest.mark.parametrize("case", ORACLE_CASES)
 def test_three_frames_of_states(oracle, case, backend):
     net, numbers, values = oracle_case(oracle, case)
+    run = compiled(net, tuple(net.neuron_pools), backend)
     for frame in (1, 2, 3):
-        outputs = compute(net, values, tuple(net.neuron_pools), backend=backend)
+        outputs = run(values)
         for pool in net.neuron_pools:
             np.testing.assert_allclose(state(outputs, pool), numbers[f"out{frame}/{pool}"], rtol=1e-5, atol=1e-5)
             values[pool, "state", ""] = state(outputs, pool)

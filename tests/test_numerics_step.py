@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from numerics_networks import compute, draw, network, start, state
+from numerics_networks import compiled, compute, draw, network, start, state
 
 from statestream.catalogue import default_catalogue
 from statestream.graph import load_graph
@@ -353,11 +353,12 @@ def test_the_demo_learns_what_it_is_shown(root):
     values = start(net, states=False)
     pictures = np.random.default_rng(1).standard_normal((10, 1, 32, 32)).astype(np.float32)
     values["hidden_loss", "parameter", "lr"] = np.array(2e-3, np.float32)
+    run = compiled(net)
     history = []
     for frame in range(30):
         values["image", "state", ""][:] = pictures
         values["label", "state", ""][:] = np.eye(10)[:, :, None, None]
-        outputs = compute(net, values, frame=frame)
+        outputs = run(values, frame=frame)
         history.append(float(outputs["hidden_loss", "variable", "loss1"]))
         for (item, kind, name), value in outputs.items():
             if kind == "update":

@@ -184,4 +184,4 @@ def initial_value(network: Network, key: ArrayKey, seed: int) -> NDArray[np.floa
     value = _initial_parameter(network.items[item], name, spec.shape, seed)
     if spec.minimum is None and spec.maximum is None:
         return value
-    return np.clip(value, spec.minimum, spec.maximum, dtype=np.float32)
+    return np.asarray(np.clip(value, spec.minimum, spec.maximum), np.float32)

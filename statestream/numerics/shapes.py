@@ -6,7 +6,6 @@ B agents, F features, X and Y space. C: features inside a synapse-pool, before a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import prod
 from typing import TYPE_CHECKING, Any
 
 from statestream.numerics.declarations import NEURON_POOL, PLASTICITIES, SYNAPSE_POOL
@@ -229,8 +228,3 @@ def parameter_shapes(network: Network, name: str) -> dict[str, Shape]:
         if item.kind == "sp" and is_parameter_free(item):
             return shapes
     return shapes | {parameter.name: () for parameter in scalars(item)}
-
-
-def elements(shape: Shape) -> int:
-    """Number of elements of an array."""
-    return prod(shape)

@@ -15,27 +15,20 @@ class Lines:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._waking, self._wake = os.pipe()
-        self._stopped = False
 
     def stop(self) -> None:
         """End the iteration, also while it waits; from any thread."""
-        self._stopped = True
         with suppress(OSError):
             os.write(self._wake, b"\0")
 
     def __iter__(self) -> Iterator[str]:
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         parts: list[str] = []
-        while not self._stopped:
-            data = self._read()
-            if data is None:
-                break
+        while (data := self._read()) is not None:
             *lines, rest = decoder.decode(data, not data).split("\n")
             for line in lines:
                 yield "".join([*parts, line])
                 parts.clear()
-                if self._stopped:
-                    return
             parts.append(rest)
             if not data:
                 yield "".join(parts)

@@ -1,4 +1,4 @@
-"""Text in and out: a script's lines into commands, anything into what a terminal may safely be given, answers as JSON."""
+"""Text in and out: lines into commands, anything into what a terminal may safely be given, answers as JSON."""
 
 from __future__ import annotations
 

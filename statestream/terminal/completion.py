@@ -1,0 +1,52 @@
+"""Completion of commands, item names and parameters, from the command table and the network."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+from prompt_toolkit.document import Document
+
+from statestream.runtime.commands import COMMANDS, Command
+
+if TYPE_CHECKING:
+    from statestream.session import Handle
+
+_KINDS = {"np": "neuron-pool", "sp": "synapse-pool", "plast": "plasticity", "if": "interface"}
+
+
+class CommandCompleter(Completer):
+    """Completes the word before the cursor, by the kind of argument that stands there."""
+
+    def __init__(self, handle: Handle) -> None:
+        self._handle = handle
+
+    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Completion]:
+        """The known words that begin as the one before the cursor does."""
+        # Only the command that is being typed counts: the last one of a line, the last line of a paste.
+        before = re.split(r"[;\n]", document.text_before_cursor[-4000:])[-1]
+        *words, begun = re.split(r"\s+", before.lstrip())
+        for text, meaning in self._candidates(words):
+            if text.startswith(begun):
+                yield Completion(text, -len(begun), display_meta=meaning)
+
+    def _candidates(self, words: list[str]) -> Iterable[tuple[str, str]]:
+        if not words:
+            return [(command.name, command.help) for command in COMMANDS]
+        command = _find(words[0])
+        if command is None or len(words) > len(command.arguments):
+            return []
+        kind = command.arguments[len(words) - 1].kind
+        if kind == "command":
+            return [(each.name, each.help) for each in COMMANDS]
+        if kind == "item":
+            return [(name, _KINDS[item.kind]) for name, item in self._handle.network.items.items()]
+        if kind == "parameter" and words[1] in self._handle.network.items:
+            return [(name, "") for name in self._handle.names(words[1], "parameter")]
+        return []
+
+
+def _find(name: str) -> Command | None:
+    return next((command for command in COMMANDS if name == command.name or name in command.aliases), None)

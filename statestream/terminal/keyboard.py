@@ -1,0 +1,99 @@
+"""Keys from the terminal: always in raw mode, so that nothing typed between two prompts is lost or echoed twice."""
+
+from __future__ import annotations
+
+import select
+from contextlib import AbstractContextManager, nullcontext
+from typing import TextIO
+
+from prompt_toolkit.application import get_app
+from prompt_toolkit.filters import Condition, completion_is_selected
+from prompt_toolkit.input.vt100 import Vt100Input, raw_mode
+from prompt_toolkit.key_binding import KeyBindings, KeyPress, KeyPressEvent
+from prompt_toolkit.keys import Keys
+
+_CHUNK = 1 << 16
+_TYPED = 32
+"""More characters than this at once were pasted."""
+_LONGEST_SEQUENCE = 16
+"""Characters of the longest escape sequence of a key."""
+
+
+class Keyboard(Vt100Input):
+    """Standard input of a terminal. It stays raw for as long as this is entered as a context.
+
+    prompt_toolkit would leave raw mode for every text printed above the prompt; what arrives in that moment is then cut
+    by the terminal driver after 4095 characters. Also, it takes a text that is pasted without the terminal marking it
+    as a paste as so many single keys, which for a long one takes minutes; here it is taken as a paste.
+    """
+
+    def __init__(self, stdin: TextIO) -> None:
+        super().__init__(stdin)
+        self._raw = raw_mode(stdin.fileno())
+        self._tail = ""
+
+    def __enter__(self) -> Keyboard:
+        self._raw.__enter__()
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self._raw.__exit__(*details)
+
+    def raw_mode(self) -> AbstractContextManager[None]:
+        """Nothing to do."""
+        return nullcontext()
+
+    def cooked_mode(self) -> AbstractContextManager[None]:
+        """Not wanted."""
+        return nullcontext()
+
+    def read_keys(self) -> list[KeyPress]:
+        """What was typed or pasted since the last call."""
+        data = self.stdin_reader.read(_CHUNK)
+        if not data and _hung_up(self.fileno()):
+            self.stdin_reader.closed = True
+        recent, self._tail = self._tail, (self._tail + data)[-_LONGEST_SEQUENCE:]
+        if len(data) <= _TYPED or "\x1b" in recent + data or self.vt100_parser._in_bracketed_paste:
+            self.vt100_parser.feed(data)
+        else:
+            self._take_paste(data)
+        keys, self._buffer = self._buffer, []
+        return keys
+
+    def _take_paste(self, data: str) -> None:
+        for line in data.replace("\n", "\r").splitlines(keepends=True):
+            text = line.rstrip("\r")
+            if text and text.isprintable():
+                self._buffer.append(KeyPress(Keys.BracketedPaste, text))
+                self.vt100_parser.feed(line[len(text) :])
+            else:
+                self.vt100_parser.feed(line)
+
+
+def bindings() -> KeyBindings:
+    """Ctrl-C clears the line; on an empty one it ends the session, as Ctrl-D does. Enter takes a chosen completion."""
+    keys = KeyBindings()
+    empty = Condition(lambda: not get_app().current_buffer.text)
+
+    @keys.add("c-c", filter=~empty)
+    @keys.add("<sigint>", filter=~empty)
+    def _clear(event: KeyPressEvent) -> None:
+        event.current_buffer.reset()
+
+    @keys.add("c-c", filter=empty)
+    @keys.add("<sigint>", filter=empty)
+    def _leave(event: KeyPressEvent) -> None:
+        event.app.exit(exception=EOFError())
+
+    @keys.add("enter", filter=completion_is_selected)
+    def _take(event: KeyPressEvent) -> None:
+        event.current_buffer.complete_state = None
+        event.current_buffer.insert_text(" ")
+
+    return keys
+
+
+def _hung_up(descriptor: int) -> bool:
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return any(events & (select.POLLHUP | select.POLLERR | select.POLLNVAL) for _, events in poll.poll(0))

@@ -71,15 +71,11 @@ def item_data(core: SessionCore, name: str) -> dict[str, Any]:
 def item_text(data: Mapping[str, Any]) -> str:
     """`item_data` for people."""
     lines = [f"{data['item']} ({data['kind']}) at frame {data['frame']}"]
-    lines += [f"  {key}: {value}" for key, value in data["given"].items()]
+    lines += _group("given in the graph", {key: _flow(value) for key, value in data["given"].items()})
     if "state" in data:
-        lines.append(f"  state  {_array_text(data['state'])}")
-    for group in ("parameters", "variables", "updates"):
-        values = data.get(group, {})
-        if values:
-            lines.append(f"  {group}")
-            width = max(len(name) for name in values)
-            lines += [f"    {name:<{width}}  {_array_text(value)}" for name, value in values.items()]
+        lines += _group("state", {"": _array_text(data["state"])})
+    for kind in ("parameters", "variables", "updates"):
+        lines += _group(kind, {name: _array_text(value) for name, value in data.get(kind, {}).items()})
     return "\n".join(lines)
 
 
@@ -90,11 +86,29 @@ def unknown_item(network: Network, name: str) -> str:
     return f"there is no item {name!r}; {hint}"
 
 
+def _group(heading: str, texts: Mapping[str, str]) -> list[str]:
+    """Lines: the heading, and the texts under it with their names aligned; none if there are no texts."""
+    width = max(map(len, texts), default=0)
+    lines = [f"    {name:<{width}}  {text}" if width else f"    {text}" for name, text in texts.items()]
+    return [f"  {heading}", *lines] if texts else []
+
+
+def _flow(value: Any) -> str:
+    """A setting as it might stand in a graph file."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {_flow(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_flow, value)) + "]"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(value)
+
+
 def _array_text(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, list):
-        return " ".join(f"{number:.4g}" for number in value)
+        return " ".join(f"{number:.3g}" for number in value)
     shape = "x".join(map(str, value["shape"]))
     return f"[{shape}] mean {value['mean']:.4g} std {value['std']:.4g} min {value['min']:.4g} max {value['max']:.4g}"
 

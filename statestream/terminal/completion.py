@@ -50,3 +50,10 @@ class CommandCompleter(Completer):
 
 def _find(name: str) -> Command | None:
     return next((command for command in COMMANDS if name == command.name or name in command.aliases), None)
+
+
+def incomplete(text: str) -> bool:
+    """Whether the command that is being typed still lacks an argument."""
+    words = re.split(r"[;\n]", text)[-1].split()
+    command = _find(words[0]) if words else None
+    return command is not None and len(words) - 1 < sum(not argument.optional for argument in command.arguments)

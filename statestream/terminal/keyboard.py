@@ -12,6 +12,8 @@ from prompt_toolkit.input.vt100 import Vt100Input, raw_mode
 from prompt_toolkit.key_binding import KeyBindings, KeyPress, KeyPressEvent
 from prompt_toolkit.keys import Keys
 
+from statestream.terminal.completion import incomplete
+
 _CHUNK = 1 << 16
 _TYPED = 32
 """More characters than this at once were pasted."""
@@ -71,7 +73,10 @@ class Keyboard(Vt100Input):
 
 
 def bindings() -> KeyBindings:
-    """Ctrl-C clears the line; on an empty one it ends the session, as Ctrl-D does. Enter takes a chosen completion."""
+    """Ctrl-C clears the line; on an empty one it ends the session, as Ctrl-D does.
+
+    Enter on a chosen completion goes on to the next argument if the command needs one.
+    """
     keys = KeyBindings()
     empty = Condition(lambda: not get_app().current_buffer.text)
 
@@ -85,7 +90,9 @@ def bindings() -> KeyBindings:
     def _leave(event: KeyPressEvent) -> None:
         event.app.exit(exception=EOFError())
 
-    @keys.add("enter", filter=completion_is_selected)
+    unfinished = Condition(lambda: incomplete(get_app().current_buffer.text))
+
+    @keys.add("enter", filter=completion_is_selected & unfinished)
     def _take(event: KeyPressEvent) -> None:
         event.current_buffer.complete_state = None
         event.current_buffer.insert_text(" ")

@@ -118,8 +118,8 @@ def nearest(name: object, known: Iterable[object]) -> str:
     close = difflib.get_close_matches(name, names) if isinstance(name, str) and _comparable(name, names) else []
     if close:
         return f"; did you mean {' or '.join(repr(each) for each in close)}?"
-    if names and len(names) <= 16:
-        return f"; known: {listing(names)}"
+    if names and len(names) <= 40:
+        return f"; known: {listing(names, 40)}"
     return ""
 
 

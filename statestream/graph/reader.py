@@ -110,7 +110,8 @@ class _Builder:
             frame[2] = node
         else:
             key, frame[2] = frame[2], None
-            self.enter(frame[1], key, node)
+            # Of a value that is not there, the parser knows only where the next thing begins.
+            self.enter(frame[1], key, Node(None, key.mark) if node.value is None else node)
 
     def enter(self, entries: dict[str, Node], key: Node, node: Node) -> None:
         """Put an entry into a mapping, unless its key is no text or there already."""

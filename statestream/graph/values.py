@@ -66,7 +66,8 @@ def _float(parameter: Parameter, node: Node, context: Context) -> int | float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(_clamped(value)):
         raise Wrong(f"found {shown(node)}; allowed: a number{_range(parameter)}", node)
     if not _in_range(parameter, value, GREATEST_FLOAT):
-        raise Wrong(f"found {shown(node)}; allowed: a number{_range(parameter)} (of 32 bits)", node)
+        bits = " (of 32 bits)" if abs(value) > GREATEST_FLOAT else ""
+        raise Wrong(f"found {shown(node)}; allowed: a number{_range(parameter)}{bits}", node)
     return value
 
 
@@ -82,10 +83,10 @@ def _in_range(parameter: Parameter, value: int | float, greatest: float) -> bool
 def _range(parameter: Parameter) -> str:
     low, high = parameter.minimum, parameter.maximum
     if low is not None and high is not None:
-        return f" from {low:g} to {high:g}"
+        return f" from {low:.15g} to {high:.15g}"
     if low is not None:
-        return f" of at least {low:g}"
-    return f" of at most {high:g}" if high is not None else ""
+        return f" of at least {low:.15g}"
+    return f" of at most {high:.15g}" if high is not None else ""
 
 
 def _bool(parameter: Parameter, node: Node, context: Context) -> Any:

@@ -127,13 +127,7 @@ def test_check_13_14_layernorm_has_no_scalar(tmp_path: Path) -> None:
 
 def synapse(text: str) -> str:
     """The graph with one more synapse-pool `s`, given line by line."""
-    lines = text.strip().splitlines()
-    return graph(
-        synapses="    s:"
-        + ("" if len(lines) > 1 or "#!" not in text else "")
-        + "\n"
-        + "\n".join(f"        {line.strip()}" for line in lines)
-    )
+    return graph(synapses="    s:\n" + "\n".join(f"        {line.strip()}" for line in text.strip().splitlines()))
 
 
 def test_check_15_source_is_there(tmp_path: Path) -> None:
@@ -190,7 +184,8 @@ def test_check_18_none_means_no_bias(tmp_path: Path, none: str) -> None:
 def test_check_21_bias_fits_the_factor(tmp_path: Path, factor: str, bias: str, fine: bool) -> None:
     mark = "" if fine else "#!"
     text = synapse(
-        f"source: [[image], [point]]\ntarget: hidden\nfactor_shapes: [full, {factor}]\nbias_shapes: [full, {bias}] {mark}"
+        "source: [[image], [point]]\ntarget: hidden\n"
+        f"factor_shapes: [full, {factor}]\nbias_shapes: [full, {bias}] {mark}"
     )
     if fine:
         load(text, tmp_path)
@@ -281,7 +276,8 @@ def test_check_29_single_pixel_source_has_rf_1(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "target", "fine"),
     [
-        ("8, 8", "4, 4", True), ("4, 4", "8, 8", True), ("8, 4", "4, 2", True), ("8, 8", "8, 8", True), ("9, 9", "3, 3", True),
+        ("8, 8", "4, 4", True), ("4, 4", "8, 8", True), ("8, 4", "4, 2", True), ("8, 8", "8, 8", True),
+        ("9, 9", "3, 3", True),
         ("8, 8", "3, 3", False), ("8, 8", "4, 2", False), ("3, 3", "8, 8", False), ("8, 8", "4, 8", False),
         ("8, 1", "4, 1", True), ("4, 1", "8, 1", True), ("8, 1", "3, 1", False), ("8, 2", "4, 1", True),
     ],

@@ -404,13 +404,17 @@ def test_hebbian(tmp_path: Path) -> None:
     ("text", "key", "words"),
     [
         ("type: randum #!\nin: []\nout: [image]", "type", ["interface type 'randum' does not exist", "'random'"]),
-        ("type: random\nin: []\nout: [randm] #!\nremap: {randm: image}", "out", ["writes no topic 'randm'", "'random'"]),
+        ("type: random\nin: []\nout: [randm] #!\nremap: {randm: image}", "out", ["no topic 'randm'", "'random'"]),
         ("type: random\nin: [random] #!\nout: []\nremap: {random: image}", "in", ["reads no topic 'random'"]),
         ("type: random\nin: []\nout: []\nremap: {rando: image} #!", "remap", ["'rando' does not exist", "'random'"]),
         ("type: random\nin: []\nout: []\nremap: [image] #!", "remap", ["a mapping"]),
         ("type: random\nin: []\nout: []\ndistribution: cauchy #!", "distribution", ["bernoulli, normal, uniform"]),
         ("type: random\nin: []\nout: []\nmode: 7 #!", "mode", ["found the number 7"]),
-        ("type: roman_numerals\nin: []\nout: [rn_label]\nremap: {rn_label: hidden} #!", "remap", ["[4, 4, 4]", "[10, any, any]"]),
+        (
+            "type: roman_numerals\nin: []\nout: [rn_label]\nremap: {rn_label: hidden} #!",
+            "remap",
+            ["[4, 4, 4]", "[10, any, any]"],
+        ),
     ],
 )  # fmt: skip
 def test_interfaces(tmp_path: Path, text: str, key: str, words: list[str]) -> None:
@@ -442,17 +446,21 @@ def test_topics_in_the_same_space_and_in_multiples(tmp_path: Path) -> None:
     text = text.replace("image: a", "image: c #!").replace(
         "        out: [seg_mnist_image, seg_mnist_label]", "        out: [seg_mnist_image]"
     )
-    (finding,) = [each for each in wrong(text.replace("            seg_mnist_label: b #!\n", ""), tmp_path)]
+    (finding,) = wrong(text.replace("            seg_mnist_label: b #!\n", ""), tmp_path)
     says(finding, "i", "remap", "multiples of 28")
 
 
 @pytest.mark.parametrize(
     ("text", "key", "words"),
     [
-        ("{type: lr_schedule, plast: learn}", "type", ["core client type 'lr_schedule' does not exist", "'lr_scheduler'"]),
+        ("{type: lr_schedule, plast: learn}", "type", ["type 'lr_schedule' does not exist", "'lr_scheduler'"]),
         ("{type: lr_scheduler, plast: lern}", "plast", ["the plasticity 'lern' does not exist", "'learn'"]),
         ("{type: lr_scheduler}", "plast", ["'plast' is missing"]),
-        ("{type: trainvaltest, main_interface: x, main_plasticity: learn}", "main_interface", ["interface 'x' does not exist"]),
+        (
+            "{type: trainvaltest, main_interface: x, main_plasticity: learn}",
+            "main_interface",
+            ["interface 'x' does not exist"],
+        ),
         ("5", "", ["found the number 5"]),
     ],
 )  # fmt: skip
@@ -518,9 +526,12 @@ interfaces:
 """.replace("    t:\n", "    t: #!\n")
     findings = wrong(text, tmp_path)
     assert {(each.item, each.parameter) for each in findings} == {
-        ("", "agents"), ("a", "shape"), ("a", "act"), ("a", "bias_shape"), ("a", "dropout"), ("c-d", ""), ("c-d", "period"),
-        ("s", "source"), ("s", "target"), ("s", "rf"), ("s", "act"), ("s", "weight_fnc"), ("s", "init W_0_0"), ("t", ""),
-        ("p", "loss_function"), ("p", "source_t"), ("p", "lr"), ("p", "parameter"), ("i", "in"), ("i", "out"), ("i", "mode"),
+        ("", "agents"), ("a", "shape"), ("a", "act"), ("a", "bias_shape"), ("a", "dropout"),
+        ("c-d", ""), ("c-d", "period"),
+        ("s", "source"), ("s", "target"), ("s", "rf"), ("s", "act"), ("s", "weight_fnc"),
+        ("s", "init W_0_0"), ("t", ""),
+        ("p", "loss_function"), ("p", "source_t"), ("p", "lr"), ("p", "parameter"),
+        ("i", "in"), ("i", "out"), ("i", "mode"),
     }  # fmt: skip
     assert [each.line for each in findings] == sorted(each.line or 0 for each in findings)
 
@@ -532,7 +543,8 @@ def test_a_bad_parameter_does_not_hide_checks_between_items(tmp_path: Path) -> N
 
 def test_a_graph_as_a_dict_has_no_lines() -> None:
     source: dict[str, Any] = {
-        "name": "n", "agents": 2, "neuron_pools": {"a": {"shape": [1, 1]}}, "synapse_pools": {}, "plasticities": {}, "interfaces": {},
+        "name": "n", "agents": 2, "neuron_pools": {"a": {"shape": [1, 1]}},
+        "synapse_pools": {}, "plasticities": {}, "interfaces": {},
     }  # fmt: skip
     (finding,) = wrong(source)
     assert tuple(finding) == ("<dict>", None, "a", "shape", finding.message)

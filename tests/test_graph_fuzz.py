@@ -48,9 +48,12 @@ external_models: {other: {type: keras, model_file: a.h5}}
 ]
 
 WORDS = [
-    "image", "hidden", "point", "learn", "None", "full", "loss", "_x", "x", "size", "$", "$00", "B.tanh($)", "a.b", "", "np",
-    "sp", "W_0_0", "adam", "9**9**9", "1e999", "cpu:1", "gpu:x", "normal", "id_2", "hebbian", "MSE", "ü", "\ud800", "neuron_pools",
-    "tags", "type", "source", "target", "parameter", "shape", "rf", "modules", "import", "globals", "share params", "source_t",
+    "image", "hidden", "point", "learn", "None", "full", "loss", "_x", "x", "size", "$", "$00", "B.tanh($)", "a.b",
+    "", "np",
+    "sp", "W_0_0", "adam", "9**9**9", "1e999", "cpu:1", "gpu:x", "normal", "id_2", "hebbian", "MSE", "ü", "\ud800",
+    "neuron_pools",
+    "tags", "type", "source", "target", "parameter", "shape", "rf", "modules", "import", "globals", "share params",
+    "source_t",
 ]  # fmt: skip
 
 SCALARS = (

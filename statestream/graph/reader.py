@@ -147,8 +147,9 @@ def read_text(text: str, file: str, findings: Collector) -> Node | None:
         # The parser's own slips on malformed text (an IndexError, say) are the text's fault all the same.
         findings.error(Mark(file, line), "", "", f"this is not valid YAML ({type(error).__name__}: {shorten(error)})")
         return None
-    if builder.result is None:
+    if builder.result is None or builder.result.value is None:
         findings.error(Mark(file, 1), "", "", "the file is empty: no dictionary (a YAML mapping) found")
+        return None
     return builder.result
 
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 from graph_texts import graph, load, odd, says, wrong
-from test_graph_checks import changed, interface, plasticity, synapse
+from test_graph_checks import COMPLETE, changed, interface, plasticity, synapse
+
+from statestream.graph import GraphError
 
 
 def pool(text: str) -> str:
@@ -340,22 +342,11 @@ def test_a_mask_is_reached_in_time(tmp_path: Path) -> None:
     says(finding, "p", "mask", "no signal reaches 'mask'")
 
 
-def test_a_loss_that_depends_on_no_parameter(tmp_path: Path) -> None:
-    (finding,) = wrong(
-        changed("source_t", "1")
-        .replace("parameter", "parameter")
-        .replace("1 #!", "1")
-        .replace("        parameter: [[sp, image_hidden, W_0_0]]", "        parameter: [[sp, image_hidden, W_0_0]] #!"),
-        tmp_path,
-    )
-    says(finding, "p", "parameter", "depends on none of its parameters", "hidden_point")
-    (finding,) = wrong(
-        changed("source_t", "0")
-        .replace("0 #!", "0")
-        .replace("        parameter: [[sp, image_hidden, W_0_0]]", "        parameter: [[sp, image_hidden, W_0_0]] #!"),
-        tmp_path,
-    )
-    says(finding, "p", "parameter", "depends on none of its parameters", "nothing")
+@pytest.mark.parametrize(("source_t", "inside"), [(1, "hidden_point"), (0, "nothing")])
+def test_a_loss_that_depends_on_no_parameter(tmp_path: Path, source_t: int, inside: str) -> None:
+    text = plasticity(COMPLETE.replace("source_t: 2", f"source_t: {source_t}") + " #!")
+    (finding,) = wrong(text, tmp_path)
+    says(finding, "p", "parameter", "depends on none of its parameters", inside)
 
 
 def test_a_parameter_outside_the_rollout_is_a_warning(tmp_path: Path) -> None:
@@ -507,7 +498,7 @@ synapse_pools:
         act: [tanh] #!
         weight_fnc: [[Id], [nothing]] #!
         init W_0_0: what #!
-    t:
+    t: #!
 plasticities:
     p:
         type: loss
@@ -523,7 +514,7 @@ interfaces:
         type: random
         out: random #!
         mode: 9 #!
-""".replace("    t:\n", "    t: #!\n")
+"""
     findings = wrong(text, tmp_path)
     assert {(each.item, each.parameter) for each in findings} == {
         ("", "agents"), ("a", "shape"), ("a", "act"), ("a", "bias_shape"), ("a", "dropout"),
@@ -551,3 +542,12 @@ def test_a_graph_as_a_dict_has_no_lines() -> None:
     assert str(finding).startswith("<dict>: a.shape: found a list with 2 entries")
     source["neuron_pools"]["a"]["shape"] = (1, 1, 1)
     assert load(source).shape("a") == (1, 1, 1)
+
+
+def test_there_is_an_end_to_findings(tmp_path: Path) -> None:
+    pools = "".join(f"    p{i}: {{shape: [1, 1, 1], act: tanhh}} #!\n" for i in range(1000))
+    with pytest.raises(GraphError) as caught:
+        load(graph(pools=pools + "    q: {shape: 5}"), tmp_path)
+    assert len(caught.value.findings) == 1001 and "the checks ended" in caught.value.findings[-1].message
+    network = load(graph(pools=pools.replace("act: tanhh", "actt: tanh, acttt: tanh")), tmp_path)
+    assert len(network.warnings) == 1000

@@ -24,7 +24,7 @@ from statestream.graph.check_network import (
 from statestream.graph.check_plasticities import check_plasticity, needs_target
 from statestream.graph.check_synapses import check_synapse_pool
 from statestream.graph.draft import SETTINGS, Draft, examine
-from statestream.graph.findings import Collector, Finding, Mark, nearest, shorten
+from statestream.graph.findings import Collector, Finding, Mark, TooManyFindings, nearest, shorten
 from statestream.graph.item import Item
 from statestream.graph.network import Network, Trait
 from statestream.graph.reader import read_text, read_value
@@ -62,9 +62,12 @@ class Origin:
         findings = Collector(list(self.found[0]), list(self.found[1]))
         root = self.root
         if root is not None and isinstance(root.value, dict):
-            root = _override(root, {"agents": agents, "backend": backend}, settings or {}, findings)
-            return _Builder(self, root, findings).network()
-        if root is not None and root.value is not BROKEN:
+            try:
+                root = _override(root, {"agents": agents, "backend": backend}, settings or {}, findings)
+                return _Builder(self, root, findings).network()
+            except TooManyFindings:
+                findings.check()
+        elif root is not None and root.value is not BROKEN:
             message = f"found {shown(root)}; a graph is a mapping (dictionary) with name, agents, {', '.join(SECTIONS)}"
             findings.error(root.mark, "", "", message)
         findings.check(self.strict)
@@ -185,10 +188,6 @@ class _Builder:
 
     def _check_items(self) -> None:
         shapes = {name: draft.values["shape"] for name, draft in self.drafts["np"].items() if "shape" in draft.values}
-        for draft in self.drafts["np"].values():
-            node = draft.node.entries.get("share params")
-            if node is not None:
-                draft.error("share params", "neuron-pools cannot share parameters; only synapse-pools can", node)
         for draft in self.drafts["sp"].values():
             check_synapse_pool(draft, shapes, self.context)
         for draft in self.drafts["plast"].values():

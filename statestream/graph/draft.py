@@ -113,6 +113,11 @@ def _spell(draft: Draft) -> None:
 
 
 def _unknown(draft: Draft, key: str, node: Node, schemas: Schemas) -> None:
+    if draft.kind == "np" and key == "share params":
+        draft.error(key, "neuron-pools cannot share parameters; only synapse-pools can", node)
+        return
+    if draft.findings.full_of_warnings:
+        return
     known = draft.schema.known
     owner = schemas.foreign.get(draft.kind, {}).get(draft.schema.name(key))
     if node.mark.file == SETTINGS:

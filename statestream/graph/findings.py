@@ -52,7 +52,11 @@ class Mark(NamedTuple):
 
 
 MAXIMUM = 1000
-"""More findings than this are counted only: nobody reads them, and a hostile file could ask for millions."""
+"""Most errors, and most warnings: nobody reads more, and a hostile file could ask for millions."""
+
+
+class TooManyFindings(Exception):
+    """The checks end here, as if they were complete."""
 
 
 @dataclass
@@ -61,11 +65,11 @@ class Collector:
 
     errors: list[Finding] = field(default_factory=list)
     warnings: list[Finding] = field(default_factory=list)
-    omitted: int = 0
+    ended: bool = False
     _seen: set[Finding] = field(default_factory=set)
 
     def error(self, mark: Mark, item: str, parameter: str, message: str) -> None:
-        """Note something wrong."""
+        """Note something wrong. Raises TooManyFindings."""
         self._add(self.errors, mark, item, parameter, message)
 
     def warn(self, mark: Mark, item: str, parameter: str, message: str) -> None:
@@ -77,19 +81,25 @@ class Collector:
         finding = Finding(mark.file, mark.line, shorten(item), shorten(parameter), message + notes)
         if finding in self._seen:
             return
-        if len(to) >= MAXIMUM:
-            self.omitted += 1
-            return
-        self._seen.add(finding)
-        to.append(finding)
+        if len(to) < MAXIMUM:
+            self._seen.add(finding)
+            to.append(finding)
+        elif to is self.errors:
+            self.ended = True
+            raise TooManyFindings
+
+    @property
+    def full_of_warnings(self) -> bool:
+        """Whether further warnings are dropped, so that nobody needs to form them."""
+        return len(self.warnings) >= MAXIMUM
 
     def check(self, strict: bool = False) -> tuple[Finding, ...]:
         """Raise GraphError if anything is wrong, else return the warnings."""
         warnings = _ordered(self.warnings)
         errors = _ordered([*self.errors, *warnings] if strict else self.errors)
         if errors:
-            if self.omitted:
-                errors.append(Finding(errors[0].file, None, "", "", f"and {self.omitted} findings more"))
+            if self.ended:
+                errors.append(Finding(errors[0].file, None, "", "", f"more than {MAXIMUM} findings; the checks ended"))
             raise GraphError(errors, () if strict else warnings)
         return tuple(warnings)
 

@@ -10,7 +10,7 @@ from typing import Any
 from statestream.graph.build import Origin
 from statestream.graph.catalogue import Catalogue
 from statestream.graph.expansion import expand
-from statestream.graph.findings import Collector, Finding, GraphError
+from statestream.graph.findings import Collector, Finding, GraphError, TooManyFindings
 from statestream.graph.network import Network
 from statestream.graph.reader import read_file, read_value
 from statestream.graph.schema import Schemas
@@ -59,12 +59,15 @@ def _read(
 ) -> Origin:
     findings = Collector()
     text = ""
-    if file == DICT and isinstance(source, Mapping):
-        root, path = read_value(source, DICT, findings), None
-    else:
-        path = Path(file)
-        root, text = read_file(file, findings)  # type: ignore[assignment]
-    if root is not None and isinstance(root.value, dict):
-        root = expand(root, path, search, Schemas(catalogue).same, findings)
+    root, path = None, None if isinstance(source, Mapping) else Path(file)
+    try:
+        if path is None:
+            root = read_value(source, DICT, findings)
+        else:
+            root, text = read_file(file, findings)
+        if root is not None and isinstance(root.value, dict):
+            root = expand(root, path, search, Schemas(catalogue).same, findings)
+    except TooManyFindings:
+        findings.check()
     found = (tuple(findings.errors), tuple(findings.warnings))
     return Origin(root, None if path is None else file, text, catalogue, strict, default_backend, found)

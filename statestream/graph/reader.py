@@ -17,7 +17,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from statestream.graph.findings import Collector, Mark, shorten
+from statestream.graph.findings import Collector, Mark, TooManyFindings, shorten
 from statestream.graph.tree import BROKEN, MAXIMAL_DEPTH, MAXIMAL_VALUES, Node, shown
 
 MAXIMAL_BYTES = 4 * 2**20
@@ -143,6 +143,8 @@ def read_text(text: str, file: str, findings: Collector) -> Node | None:
     except YAMLError as error:
         findings.error(Mark(file, _error_line(error, text, line)), "", "", f"this is not valid YAML: {_reason(error)}")
         return None
+    except TooManyFindings:
+        raise
     except Exception as error:
         # The parser's own slips on malformed text (an IndexError, say) are the text's fault all the same.
         findings.error(Mark(file, line), "", "", f"this is not valid YAML ({type(error).__name__}: {shorten(error)})")

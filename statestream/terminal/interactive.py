@@ -204,23 +204,20 @@ class Interactive:
 
 def run(network: Network, start: Callable[[Mailbox], Session]) -> int:
     """Start the session and prompt for commands until it ends; returns the exit status."""
-    print(f"{network.name}: {summary(network)}\n{HINT}", flush=True)
     mailbox, began = Mailbox(), time.monotonic()
-    with start(mailbox) as session:
-        status = _prompt(session, mailbox, began)
-        frame = session.frame
-    complain(f"session {session.id} ended at frame {frame}")
+    with Keyboard(sys.stdin) as keyboard:
+        print(f"{network.name}: {summary(network)}\n{HINT}", flush=True)
+        with start(mailbox) as session:
+            status = _prompt(session, mailbox, keyboard, began)
+            complain(f"session {session.id} ends at frame {session.frame}")
     return status
 
 
-def _prompt(session: Session, mailbox: Mailbox, began: float) -> int:
+def _prompt(session: Session, mailbox: Mailbox, keyboard: Keyboard, began: float) -> int:
     gone = False
+    terminal = Interactive(session, mailbox, keyboard, None if is_dumb_terminal() else Screen(sys.stdout), began)
     try:
-        with Keyboard(sys.stdin) as keyboard:
-            terminal = Interactive(
-                session, mailbox, keyboard, None if is_dumb_terminal() else Screen(sys.stdout), began
-            )
-            asyncio.run(terminal.run())
+        asyncio.run(terminal.run())
     except* OSError:
         gone = True
     finally:

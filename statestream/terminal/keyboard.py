@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import select
-from contextlib import AbstractContextManager, nullcontext
-from typing import TextIO
+import termios
+from contextlib import AbstractContextManager, nullcontext, suppress
+from typing import Any, TextIO
 
 from prompt_toolkit.application import get_app
 from prompt_toolkit.filters import Condition, completion_is_selected
@@ -27,11 +29,12 @@ class Keyboard(Vt100Input):
     prompt_toolkit would leave raw mode for every text printed above the prompt; what arrives in that moment is then cut
     by the terminal driver after 4095 characters. Also, it takes a text that is pasted without the terminal marking it
     as a paste as so many single keys, which for a long one takes minutes; here it is taken as a paste.
+    Ctrl-C stays a signal, which also works while nobody reads keys.
     """
 
     def __init__(self, stdin: TextIO) -> None:
         super().__init__(stdin)
-        self._raw = raw_mode(stdin.fileno())
+        self._raw = _Raw(stdin.fileno())
         self._tail = ""
 
     def __enter__(self) -> Keyboard:
@@ -70,6 +73,21 @@ class Keyboard(Vt100Input):
                 self.vt100_parser.feed(line[len(text) :])
             else:
                 self.vt100_parser.feed(line)
+
+
+class _Raw(raw_mode):
+    """prompt_toolkit's raw mode, but for Ctrl-C."""
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        # It is no terminal if this fails, and then nothing is to be done.
+        with suppress(termios.error):
+            attributes: list[Any] = termios.tcgetattr(self.fileno)
+            disabled = os.fpathconf(self.fileno, "PC_VDISABLE").to_bytes()
+            attributes[3] |= termios.ISIG
+            for key in (termios.VSUSP, termios.VQUIT):
+                attributes[6][key] = disabled
+            termios.tcsetattr(self.fileno, termios.TCSANOW, attributes)
 
 
 def bindings() -> KeyBindings:

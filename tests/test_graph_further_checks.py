@@ -146,6 +146,8 @@ def test_devices_need_not_be_there(tmp_path: Path, device: str) -> None:
         ("init W_0_0: [model, layer, kernel]", "init W_0_0", ["external model 'model' does not exist"]),
         ("init W_0_0: [model]", "init W_0_0", ["[external model, layer, parameter]"]),
         ("init W_0_0: bilin", "init W_0_0", ["as many target as source features"]),
+        ("init W_0_0: id_2", "init W_0_0", ["as many target as source features"]),
+        ("init W_0_0: Id", "init W_0_0", ["a multiple of"]),
         ("min W_0_0: low", "min W_0_0", ["found the text 'low'"]),
         ("unshare: [W_1_0]", "unshare", ["no array parameter 'W_1_0'", "W_0_0"]),
         ("func: '$00 + $01'", "func", ["placeholder $01", "known: $00"]),
@@ -163,11 +165,21 @@ def test_values_of_synapse_pools(tmp_path: Path, line: str, key: str, words: lis
     says(finding, "s", key, *words)
 
 
-@pytest.mark.parametrize(
-    "value", ["id", "Id_0.5", "xavier_2.0", "normal_0_0.1", "uniform_-1_1", "one", "3", "-1e-3", "-0.5"]
-)
+@pytest.mark.parametrize("value", ["xavier_2.0", "normal_0_0.1", "uniform_-1_1", "one", "3", "-1e-3", "-0.5"])
 def test_start_values_that_exist(tmp_path: Path, value: str) -> None:
     load(synapse(f"source: [[image]]\ntarget: hidden\ninit W_0_0: {value}"), tmp_path)
+
+
+@pytest.mark.parametrize("value", ["id", "Id_0.5", "-id", "bilin", "loc_inh"])
+def test_start_values_for_as_many_targets_as_sources(tmp_path: Path, value: str) -> None:
+    load(synapse(f"source: [[hidden]]\ntarget: hidden\nrf: 3\nunshare: [W_0_0]\ninit W_0_0: {value}"), tmp_path)
+
+
+def test_start_values_of_biases(tmp_path: Path) -> None:
+    text = synapse("source: [[image]]\ntarget: hidden\nbias_shapes: [full]\ninit b_0: xavier #!")
+    (finding,) = wrong(text, tmp_path)
+    says(finding, "s", "init b_0", "for weights")
+    load(text.replace("xavier #!", "normal_0_1"), tmp_path)
 
 
 def test_start_value_from_an_external_model(tmp_path: Path) -> None:

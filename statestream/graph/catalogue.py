@@ -112,13 +112,16 @@ class PlasticityDeclaration:
 class Initialiser:
     """A named start value such as `xavier_2.0`. arguments: allowed numbers of `_`-separated numbers after the name.
 
-    square: the array's first two axes must be equal.
+    kernel: only for weights [targets, sources, x, y]. square: with as many targets as sources. multiple: one of these
+    numbers must be a multiple of the other (and equal, if a number follows the name).
     """
 
     name: str
     arguments: tuple[int, ...] = (0,)
     square: bool = False
     help: str = ""
+    kernel: bool = False
+    multiple: bool = False
 
 
 Dimension = int | tuple[int, ...] | str | None

@@ -11,6 +11,7 @@ from statestream.graph.network import Network, Trait, rollout_of
 from statestream.graph.rollout import Rollout
 from statestream.graph.structure import Structure
 from statestream.graph.tree import BROKEN, Node
+from statestream.graph.values import split_initialiser
 
 Drafts = Mapping[str, Draft]
 
@@ -70,12 +71,21 @@ def _declared_unshare(draft: Draft) -> tuple[object, ...]:
 
 
 def _check_start(draft: Draft, key: str, node: Node, shape: tuple[int, ...], arrays: Arrays) -> None:
-    """A start value that needs as many target as source features."""
-    initialiser = arrays.catalogue.initialisers.get(str(draft.values[key]))
+    """Whether a named start value fits the array's shape."""
+    value, known = draft.values[key], arrays.catalogue.initialisers
+    if not isinstance(value, str) or not key.startswith("init "):
+        return
+    name, arguments = split_initialiser(value, known)
+    initialiser = known[name]
     own = shape[1:] if key.partition(" ")[2] in (draft.values.get("unshare") or ()) else shape
-    if initialiser is not None and initialiser.square and (len(own) < 2 or own[0] != own[1]):
-        message = f"'{initialiser.name}' needs as many target as source features; the array is {list(own)}"
+    if initialiser.kernel and len(own) != 4:
+        message = f"'{value}' is for weights [targets, sources, x, y] only; the array is {list(own)}"
         draft.error(key, message, node)
+    elif (initialiser.square or (initialiser.multiple and arguments)) and own[0] != own[1]:
+        draft.error(key, f"'{value}' needs as many target as source features; the array is {list(own)}", node)
+    elif initialiser.multiple and max(own[:2]) % min(own[:2]):
+        message = f"'{value}' needs target features that are a multiple of the source's or the other way round"
+        draft.error(key, f"{message}; the array is {list(own)}", node)
 
 
 def check_sharing(draft: Draft, drafts: Drafts, arrays: Arrays) -> None:

@@ -211,11 +211,8 @@ def _init(parameter: Parameter, node: Node, context: Context) -> Any:
 
 def _initialiser(parameter: Parameter, node: Node, context: Context) -> str:
     known = [name for name in context.catalogue.initialisers if not parameter.allowed or name in parameter.allowed]
-    name, *arguments = node.value.split("_")
-    for candidate in known:  # names may hold a `_` themselves
-        if node.value == candidate or node.value.startswith(candidate + "_"):
-            name, arguments = candidate, node.value[len(candidate) :].split("_")[1:]
-    if name not in known:
+    name, arguments = split_initialiser(node.value, known)
+    if not name:
         hint = nearest(node.value, known) or "; allowed: a number"
         raise Wrong(f"the start value '{shorten(node.value)}' does not exist{hint}", node)
     counts = context.catalogue.initialisers[name].arguments
@@ -230,6 +227,12 @@ def _initialiser(parameter: Parameter, node: Node, context: Context) -> str:
         if not fine:
             raise Wrong(f"'{shorten(text)}' in '{shorten(node.value)}' is no number", node)
     return str(node.value)
+
+
+def split_initialiser(text: str, known: Iterable[str]) -> tuple[str, list[str]]:
+    """`normal_0_1` -> ("normal", ["0", "1"]); ("", []) if no name fits. Names may hold a `_` themselves."""
+    name = max((each for each in known if f"{text}_".startswith(f"{each}_")), key=len, default="")
+    return name, text[len(name) :].split("_")[1:] if name else []
 
 
 def _external(node: Node, context: Context) -> tuple[Any, ...]:

@@ -127,13 +127,15 @@ PLASTICITIES: dict[str, PlasticityDeclaration] = {
 INITIALISERS: dict[str, Initialiser] = {
     each.name: each
     for each in (
-        Initialiser("xavier", (0, 1), help="uniform, by fan in and fan out; xavier_k scales the bound by k"),
-        Initialiser("id", (0, 1), help="identity at the centre tap, neighbouring features grouped; id_k: k times"),
-        Initialiser("Id", (0, 1), help="identity at the centre tap, features repeated; Id_k: k times"),
-        Initialiser("-id", (0,), True, "minus the identity"),
-        Initialiser("-Id", (0,), True, "minus the identity"),
-        Initialiser("loc_inh", (0,), True, "local inhibition"),
-        Initialiser("bilin", (0,), True, "a bump for upsampling"),
+        Initialiser(
+            "xavier", (0, 1), help="uniform, by fan in and fan out; xavier_k scales the bound by k", kernel=True
+        ),
+        Initialiser("id", (0, 1), False, "identity at the centre tap, neighbours grouped; id_k: k times", True, True),
+        Initialiser("Id", (0, 1), False, "identity at the centre tap, features repeated; Id_k: k times", True, True),
+        Initialiser("-id", (0,), True, "minus the identity", kernel=True),
+        Initialiser("-Id", (0,), True, "minus the identity", kernel=True),
+        Initialiser("loc_inh", (0,), True, "local inhibition", kernel=True),
+        Initialiser("bilin", (0,), True, "a bump for upsampling", kernel=True),
         Initialiser("normal", (0, 2), help="normal_m_s: mean m, standard deviation s"),
         Initialiser("uniform", (0, 2), help="uniform_a_b: between a and b"),
         Initialiser("zero", (0,), help="zeros"),

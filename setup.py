@@ -9,7 +9,8 @@ from pathlib import Path
 from setuptools import Extension, setup
 
 HERE = Path(__file__).resolve().parent
-FLAGS = ["-O3", "-std=c11", "-Wall"]
+# Equal bits on every machine: no fused multiply-add. No errno and no traps from arithmetic, so that loops vectorize.
+FLAGS = ["-O3", "-std=gnu11", "-Wall", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
 
 
 def extension(source: Path) -> Extension:

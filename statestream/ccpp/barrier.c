@@ -121,16 +121,62 @@ static PyObject *py_open(PyObject *self, PyObject *args) {
     Py_RETURN_NONE;
 }
 
+/* One call for the core's whole frame, since each call costs as much as the rest of the clock. */
+static PyObject *py_release(PyObject *self, PyObject *args) {
+    Py_buffer buffer, gates;
+    Py_ssize_t offset;
+    unsigned int number;
+    long long spin_ns, timeout_ns;
+    if (!PyArg_ParseTuple(args, "w*ny*ILL", &buffer, &offset, &gates, &number, &spin_ns, &timeout_ns))
+        return NULL;
+    const int64_t *offsets = gates.buf;
+    Py_ssize_t count = gates.len / 8;
+    gate_t *core = at(&buffer, offset, sizeof(gate_t));
+    for (Py_ssize_t i = 0; core && i < count; i++)
+        if (!at(&buffer, offsets[i], sizeof(gate_t)))
+            core = NULL;
+    uint32_t value = 0;
+    if (core) {
+        Py_BEGIN_ALLOW_THREADS
+        atomic_store(&core->value, (uint32_t)count);
+        for (Py_ssize_t i = 0; i < count; i++) {
+            gate_t *gate = (gate_t *)((char *)buffer.buf + offsets[i]);
+            atomic_store(&gate->value, number);
+            wake_all(gate);
+        }
+        value = wait_gate(core, 0, 1, spin_ns, timeout_ns);
+        Py_END_ALLOW_THREADS
+    }
+    PyBuffer_Release(&gates);
+    PyBuffer_Release(&buffer);
+    if (!core || PyErr_CheckSignals())
+        return NULL;
+    return PyLong_FromUnsignedLong(value);
+}
+
+/* A participant's record: the words of memory/control.py, Record. */
+enum { STATUS = 1, FRAME, DURATION, DETAIL, TOTAL, COUNT };
+
 static PyObject *py_arrive(PyObject *self, PyObject *args) {
     Py_buffer buffer;
-    Py_ssize_t offset;
-    if (!PyArg_ParseTuple(args, "w*n", &buffer, &offset))
+    Py_ssize_t offset, record_offset;
+    long long status, frame, duration, detail;
+    if (!PyArg_ParseTuple(args, "w*nnLLLL", &buffer, &offset, &record_offset, &status, &frame, &duration, &detail))
         return NULL;
     gate_t *gate = at(&buffer, offset, sizeof(gate_t));
-    if (gate && atomic_fetch_sub(&gate->value, 1) == 1)
-        wake_all(gate);
+    int64_t *record = gate ? at(&buffer, record_offset, 64) : NULL;
+    if (record) {
+        record[STATUS] = status;
+        record[FRAME] = frame;
+        record[DURATION] = duration;
+        record[DETAIL] = detail;
+        record[TOTAL] += duration;
+        record[COUNT] += 1;
+        if (atomic_fetch_sub(&gate->value, 1) == 1)
+            wake_all(gate);
+    }
     PyBuffer_Release(&buffer);
-    if (!gate)
+    if (!record)
         return NULL;
     Py_RETURN_NONE;
 }
@@ -166,7 +212,13 @@ static PyMethodDef methods[] = {
      "wait(buffer, offset, held, for_zero, spin_ns, timeout_ns) -> value\n\n"
      "Wait until the gate's value differs from `held` (for_zero: until it is 0), a signal comes, or the time is over."},
     {"open", py_open, METH_VARARGS, "open(buffer, offset, value)\n\nStore the gate's value and wake all who sleep on it."},
-    {"arrive", py_arrive, METH_VARARGS, "arrive(buffer, offset)\n\nCount the gate down by one; the last one wakes the waiter."},
+    {"release", py_release, METH_VARARGS,
+     "release(buffer, offset, gates, number, spin_ns, timeout_ns) -> missing\n\n"
+     "Open the gates (int64 offsets as bytes) with a number, then wait until that many arrivals counted the core's gate\n"
+     "down to zero, a signal comes, or the time is over."},
+    {"arrive", py_arrive, METH_VARARGS,
+     "arrive(buffer, offset, record, status, frame, duration, detail)\n\n"
+     "Write a participant's record, then count the core's gate down by one; the last one wakes the core."},
     {"load", py_load, METH_VARARGS, "load(buffer, offset) -> int\n\nRead one 64-bit word, ordered with all other accesses."},
     {"store", py_store, METH_VARARGS,
      "store(buffer, offset, value)\n\nWrite one 64-bit word, ordered with all other accesses."},

@@ -34,9 +34,7 @@ class Arena:
         self.layout = layout
         self.description = description
         self.control = Control(memory)
-        self._views = [
-            [_view(memory, offset, slot.spec.shape) for offset in slot.offsets] for slot in layout.slots
-        ]
+        self._views = [[_view(memory, offset, slot.spec.shape) for offset in slot.offsets] for slot in layout.slots]
         count = len(layout.slots)
         self._tables = [memory[offset : offset + count] for offset in layout.tables]
 
@@ -65,9 +63,7 @@ class Arena:
         memory = segment.attach(name)
         control = Control(memory)
         if memory.size < head_size(0) or control.get(Word.MAGIC) != MAGIC:
-            raise segment.SegmentError(
-                f"the segment {name!r} is no statestream session, or is still being created"
-            )
+            raise segment.SegmentError(f"the segment {name!r} is no statestream session, or is still being created")
         if control.get(Word.VERSION) != VERSION:
             raise segment.SegmentError(
                 f"session {name!r} has arena version {control.get(Word.VERSION)}, this program reads version {VERSION}"
@@ -117,9 +113,7 @@ class Arena:
             copies = [self._views[index][table[index]].copy() for index in slots]
             if generation % 2 == 0 and self._untouched(generation, frame):
                 return frame, copies
-        raise Torn(
-            f"{attempts} attempts to copy {len(slots)} arrays of one frame failed: frames are too fast for it"
-        )
+        raise Torn(f"{attempts} attempts to copy {len(slots)} arrays of one frame failed: frames are too fast for it")
 
     def _untouched(self, generation: int, frame: int) -> bool:
         # The copies of frame n are overwritten by the frame after the next commit, which is the (n + 2)th to be begun.

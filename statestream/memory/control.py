@@ -6,6 +6,7 @@ and participants' records lie on cache lines of their own.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import IntEnum
 
 import numpy as np
@@ -57,7 +58,7 @@ class RunState(IntEnum):
 
 
 class Record(IntEnum):
-    """Words of one participant's record, written by that participant."""
+    """Words of one participant's record, written by that participant (`arrive` in ccpp/barrier.c knows the order)."""
 
     PID = 0
     STATUS = 1
@@ -119,25 +120,33 @@ class Control:
         """Write a word of a participant's record."""
         _barrier.store(self._bytes, self._record(participant) + 8 * word, value)
 
-    def release(self, participant: int, number: int) -> None:
-        """Core: open a participant's gate with the next release number (uint32, wraps)."""
-        _barrier.open(self._bytes, self._gate(participant), number)
+    def gates(self, participants: Iterable[int]) -> bytes:
+        """Core: the gates of these participants, in the form that `run_frame` takes."""
+        return np.array([self._gate(participant) for participant in participants], np.int64).tobytes()
 
-    def wait_release(self, participant: int, held: int, spin_ns: int, timeout_ns: int) -> int:
-        """Participant: wait until the release number differs from `held`; returns it (equal to `held` on time-out)."""
-        return _barrier.wait(self._bytes, self._gate(participant), held, False, spin_ns, timeout_ns)
+    def run_frame(self, gates: bytes, number: int, spin_ns: int, timeout_ns: int) -> int:
+        """Core: open the gates with the next release number (uint32, wraps) and wait for as many arrivals.
 
-    def expect(self, count: int) -> None:
-        """Core: so many participants will arrive. Zero wakes a core that waits."""
-        _barrier.open(self._bytes, _SESSION_GATE, count)
-
-    def arrive(self) -> None:
-        """Participant: this frame's work is done and visible."""
-        _barrier.arrive(self._bytes, _SESSION_GATE)
+        Returns how many are missing: 0, or more after the time-out or a signal.
+        """
+        return _barrier.release(self._bytes, _SESSION_GATE, gates, number, spin_ns, timeout_ns)
 
     def wait_arrivals(self, spin_ns: int, timeout_ns: int) -> int:
-        """Core: wait until all have arrived; returns how many are missing (0, or more on time-out or signal)."""
+        """Core: go on waiting, as `run_frame` does."""
         return _barrier.wait(self._bytes, _SESSION_GATE, 0, True, spin_ns, timeout_ns)
+
+    def wait_release(self, participant: int, held: int, spin_ns: int, timeout_ns: int) -> int:
+        """Participant: wait until the release number differs from `held`; returns it (`held` on time-out)."""
+        return _barrier.wait(self._bytes, self._gate(participant), held, False, spin_ns, timeout_ns)
+
+    def arrive(self, participant: int, status: Arrival, frame: int, duration: int, detail: int = 0) -> None:
+        """Participant: this frame's work is done and visible. duration in ns; detail as in Record."""
+        _barrier.arrive(self._bytes, _SESSION_GATE, self._record(participant), status, frame, duration, detail)
+
+    def wake(self, participants: Iterable[int], number: int) -> None:
+        """Core: open the gates without a frame."""
+        for participant in participants:
+            _barrier.open(self._bytes, self._gate(participant), number)
 
     def _gate(self, participant: int) -> int:
         return _PARTICIPANTS + participant * _PARTICIPANT_BYTES

@@ -76,9 +76,7 @@ class Layout:
     def from_dict(data: Mapping[str, Any]) -> Layout:
         """The layout that `to_dict` described."""
         slots = []
-        for index, (item, kind, name, shape, minimum, maximum, internal, *offsets) in enumerate(
-            data["slots"]
-        ):
+        for index, (item, kind, name, shape, minimum, maximum, internal, *offsets) in enumerate(data["slots"]):
             spec = ArraySpec((item, kind, name), tuple(shape), minimum, maximum, internal)
             slots.append(Slot(index, spec, tuple(offsets)))
         first, second = data["tables"]

@@ -33,18 +33,14 @@ def create(name: str, size: int) -> np.ndarray:
         array = SharedArray.create(f"shm://{name}", (size,), np.uint8)
     except OSError as error:
         remove(name)
-        raise SegmentError(
-            f"cannot create the shared-memory segment {name!r} of {_mib(size)}: {error}"
-        ) from error
+        raise SegmentError(f"cannot create the shared-memory segment {name!r} of {_mib(size)}: {error}") from error
     finally:
         os.umask(mask)
     try:
         _back(name)
     except OSError as error:
         remove(name)
-        raise SegmentError(
-            f"{DIRECTORY} is full: {_mib(size)} could not be reserved ({error.strerror})"
-        ) from error
+        raise SegmentError(f"{DIRECTORY} is full: {_mib(size)} could not be reserved ({error.strerror})") from error
     return array
 
 

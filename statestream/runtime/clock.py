@@ -35,7 +35,7 @@ class FrameClock:
         self._schedule = Schedule(clocked_items(plan.network), arena.committed(SCHEDULE))
         self._spin = spin_ns(len(plan.participants))
         self._number = 0
-        self._steps: dict[frozenset[str], tuple[list[int], np.ndarray]] = {}
+        self._steps: dict[frozenset[str], tuple[list[int], bytes, np.ndarray]] = {}
         self._shared = [t for t in plan.trainings.values() if t.owner is None]
         self._rate_from = (0, 0)
 
@@ -45,14 +45,13 @@ class FrameClock:
         begin = time.perf_counter_ns()
         frame = control.frame
         due = self._schedule.due(frame)
-        indices, written = self._step(due)
+        indices, gates, written = self._step(due)
         control.set(Word.STARTED, frame + 1)
         self._number = self._number % 0xFFFFFFFF + 1
-        control.expect(len(indices))
-        for index in indices:
-            control.release(index, self._number)
-        while control.wait_arrivals(self._spin, _LOOK_UP_NS):
+        missing = control.run_frame(gates, self._number, self._spin, _LOOK_UP_NS)
+        while missing:
             self._check()
+            missing = control.wait_arrivals(self._spin, _LOOK_UP_NS)
         trouble = self._arrivals(indices) or self._combine(due)
         if trouble:
             control.set(Word.STARTED, frame)
@@ -69,17 +68,17 @@ class FrameClock:
     def release_all(self) -> None:
         """Wake every participant without a frame, so that it sees the session's end."""
         self._number = self._number % 0xFFFFFFFF + 1
-        for participant in self._plan.participants:
-            self._arena.control.release(participant.index, self._number)
+        self._arena.control.wake((p.index for p in self._plan.participants), self._number)
 
-    def _step(self, due: frozenset[str]) -> tuple[list[int], np.ndarray]:
+    def _step(self, due: frozenset[str]) -> tuple[list[int], bytes, np.ndarray]:
         if due not in self._steps:
             plan, by_key = self._plan, self._arena.layout.by_key
             written = np.zeros(len(self._arena.layout.slots), np.uint8)
             for item in due:
                 for key in (*plan.written_by[item], *plan.trained_by.get(item, ())):
                     written[by_key[key].index] = 1
-            self._steps[due] = (sorted({plan.participant_of[item] for item in due}), written)
+            indices = sorted({plan.participant_of[item] for item in due})
+            self._steps[due] = (indices, self._arena.control.gates(indices), written)
         return self._steps[due]
 
     def _arrivals(self, indices: list[int]) -> str:

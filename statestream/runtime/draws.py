@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from statestream.streams import stream
+from statestream.streams import fill_normal, stream
 
 
 class Draws:
@@ -44,7 +44,7 @@ class Draws:
             generator = stream(self._seed, item, purpose, frame)
             buffer = self._buffers[frame % 2][draw.key]
             if draw.distribution == "normal":
-                generator.standard_normal(dtype=np.float32, out=buffer)
+                fill_normal(generator, buffer)
             else:
                 generator.random(dtype=np.float32, out=buffer)
 

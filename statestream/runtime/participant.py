@@ -63,34 +63,21 @@ def serve(arena: Arena, index: int, work: Callable[[int], None], reporter: Repor
             return
         begin = time.perf_counter_ns()
         frame = control.frame
-        status = _attempt(arena, index, work, frame, reporter, items)
-        _record(arena, index, frame, status, time.perf_counter_ns() - begin)
-        control.arrive()
+        status, detail = _attempt(work, frame, reporter, items)
+        control.arrive(index, status, frame, time.perf_counter_ns() - begin, detail)
         if status == Arrival.FAILED:
             return
 
 
-def _attempt(
-    arena: Arena, index: int, work: Callable[[int], None], frame: int, reporter: Reporter, items: Sequence[str]
-) -> Arrival:
+def _attempt(work: Callable[[int], None], frame: int, reporter: Reporter, items: Sequence[str]) -> tuple[Arrival, int]:
     try:
         work(frame)
     except NotFinite as found:
-        arena.control.set_record(index, Record.DETAIL, found.slot)
-        return Arrival.NOT_FINITE
+        return Arrival.NOT_FINITE, found.slot
     except Exception as error:
         reporter.failure(error, items)
-        return Arrival.FAILED
-    return Arrival.DONE
-
-
-def _record(arena: Arena, index: int, frame: int, status: Arrival, duration: int) -> None:
-    control = arena.control
-    control.set_record(index, Record.STATUS, status)
-    control.set_record(index, Record.FRAME, frame)
-    control.set_record(index, Record.DURATION, duration)
-    control.set_record(index, Record.TOTAL, control.record(index, Record.TOTAL) + duration)
-    control.set_record(index, Record.COUNT, control.record(index, Record.COUNT) + 1)
+        return Arrival.FAILED, 0
+    return Arrival.DONE, 0
 
 
 def main(run: Callable[[Arena, int, Reporter], None]) -> None:

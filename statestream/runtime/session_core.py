@@ -57,6 +57,7 @@ class SessionCore:
         self.ended = False
         self._interrupted = interrupted
         self._clock = FrameClock(arena, plan, self._check)
+        self._state = RunState.INITIALIZING
         self._stop_at: int | None = 0
         self._waiters: list[Waiter] = []
         self._requests: dict[str, Callable[[Request], None]] = {
@@ -80,7 +81,7 @@ class SessionCore:
     @property
     def state(self) -> RunState:
         """What the session is doing."""
-        return RunState(self.arena.control.get(Word.RUN_STATE))
+        return self._state
 
     @property
     def streaming(self) -> bool:
@@ -90,12 +91,13 @@ class SessionCore:
     def run(self) -> None:
         """Serve requests and compute frames until the session ends."""
         while not self.ended:
-            self.server.stirred.clear()
-            self._serve()
+            if self.server.stirred.is_set() or self._state != RunState.STREAMING:
+                self.server.stirred.clear()
+                self._serve()
+                self._look_after_children()
             if self.ended or self._interrupted():
                 break
-            self._look_after_children()
-            if self.state == RunState.STREAMING:
+            if self._state == RunState.STREAMING:
                 self._one_frame()
             else:
                 self.server.stirred.wait(_LOOK_UP)
@@ -210,7 +212,7 @@ class SessionCore:
     def _look_after_children(self) -> None:
         if self.trouble:
             return
-        dead = self.children.dead() if self.state != RunState.STREAMING else []
+        dead = self.children.dead()
         if dead:
             self._break("\n".join(self.children.explain(child) for child in dead))
         else:
@@ -225,8 +227,9 @@ class SessionCore:
             state = RunState.INITIALIZING
         else:
             state = RunState.STREAMING if self.streaming else RunState.PAUSED
-        if state == self.state:
+        if state == self._state:
             return
+        self._state = state
         control.set(Word.RUN_STATE, state)
         if state != RunState.STREAMING:
             self._clock.rest()

@@ -103,8 +103,10 @@ def run(arena: Arena, index: int, reporter: Reporter) -> None:
     plan = Plan(Network.from_json(description["network"]))
     participant = plan.participants[index]
     cache = settings.home() / "compiled"
+    workers = sum(bool(each.backend) for each in plan.participants)
+    threads = description["threads"] or max(1, len(os.sched_getaffinity(0)) // workers)
     try:
-        backend = backends.load(participant.backend, threads=description["threads"], device=participant.device, cache=cache)
+        backend = backends.load(participant.backend, threads=threads, device=participant.device, cache=cache)
         program = GroupProgram(arena, plan, participant)
         program.prepare(backend, description["seed"], reporter)
     except Exception as error:

@@ -1,0 +1,3 @@
+from typing import Any
+
+def fill(bits: Any, out: Any) -> None: ...

@@ -77,7 +77,8 @@ def compiled(net, items=None, backend="numpy"):
 
     def one_frame(values, split=0, seed=7, frame=0):
         given = {**values, SPLIT: np.array(split, np.float32), **draw(step, seed, frame)}
-        outputs = run({key: given[key] for key in step.shapes})
+        # Copies: an engine's results are valid until its next call only.
+        outputs = {key: value.copy() for key, value in run({key: given[key] for key in step.shapes}).items()}
         assert set(outputs) == set(step.outputs)
         return outputs
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from statestream.backends._operators import Operators
 from statestream.backends._shapes import BackendError
 
 Array = np.ndarray
@@ -29,11 +30,10 @@ class Primitive:
     pulls: Sequence[Pull | None]
 
 
-class Tensor:
+class Tensor(Operators):
     """A value on the tape, and how it was computed."""
 
     __slots__ = ("operands", "primitive", "settings", "tape", "value")
-    __array_ufunc__ = None  # an array beside an operator is an error, not an array of tensors
 
     def __init__(
         self,
@@ -43,46 +43,12 @@ class Tensor:
         operands: tuple[Tensor, ...],
         settings: dict[str, Any],
     ) -> None:
-        self.tape, self.value, self.primitive, self.operands, self.settings = (
-            tape,
-            value,
-            primitive,
-            operands,
-            settings,
-        )
+        self.tape, self.value = tape, value
+        self.primitive, self.operands, self.settings = primitive, operands, settings
 
-    def __add__(self, other: Any) -> Tensor:
-        return self.tape.apply(ADD, self, other)
-
-    def __sub__(self, other: Any) -> Tensor:
-        return self.tape.apply(SUBTRACT, self, other)
-
-    def __mul__(self, other: Any) -> Tensor:
-        return self.tape.apply(MULTIPLY, self, other)
-
-    def __truediv__(self, other: Any) -> Tensor:
-        return self.tape.apply(DIVIDE, self, other)
-
-    def __pow__(self, other: Any) -> Tensor:
-        return self.tape.apply(POWER, self, other)
-
-    def __radd__(self, other: Any) -> Tensor:
-        return self.tape.apply(ADD, other, self)
-
-    def __rsub__(self, other: Any) -> Tensor:
-        return self.tape.apply(SUBTRACT, other, self)
-
-    def __rmul__(self, other: Any) -> Tensor:
-        return self.tape.apply(MULTIPLY, other, self)
-
-    def __rtruediv__(self, other: Any) -> Tensor:
-        return self.tape.apply(DIVIDE, other, self)
-
-    def __rpow__(self, other: Any) -> Tensor:
-        return self.tape.apply(POWER, other, self)
-
-    def __neg__(self) -> Tensor:
-        return self.tape.apply(NEGATIVE, self)
+    def combine(self, name: str, *operands: Any) -> Tensor:
+        """See Operators."""
+        return self.tape.apply(ARITHMETIC[name], *operands)
 
     def __getitem__(self, index: Any) -> Tensor:
         parts = index if isinstance(index, tuple) else (index,)
@@ -210,10 +176,15 @@ def _power_exponent_pull(g: Array, y: Array, a: Array, b: Array) -> Array:
     return g * y * np.log(np.where(a > 0, a, 1))
 
 
-ADD = Primitive("add", np.add, (lambda g, y, a, b: g, lambda g, y, a, b: g))
-SUBTRACT = Primitive("subtract", np.subtract, (lambda g, y, a, b: g, lambda g, y, a, b: -g))
-MULTIPLY = Primitive("multiply", np.multiply, (lambda g, y, a, b: g * b, lambda g, y, a, b: g * a))
-DIVIDE = Primitive("divide", np.divide, (lambda g, y, a, b: g / b, lambda g, y, a, b: -g * y / b))
-NEGATIVE = Primitive("negative", np.negative, (lambda g, y, x: -g,))
-POWER = Primitive("power", np.power, (_power_base_pull, _power_exponent_pull))
+ARITHMETIC = {
+    one.name: one
+    for one in (
+        Primitive("add", np.add, (lambda g, y, a, b: g, lambda g, y, a, b: g)),
+        Primitive("subtract", np.subtract, (lambda g, y, a, b: g, lambda g, y, a, b: -g)),
+        Primitive("multiply", np.multiply, (lambda g, y, a, b: g * b, lambda g, y, a, b: g * a)),
+        Primitive("divide", np.divide, (lambda g, y, a, b: g / b, lambda g, y, a, b: -g * y / b)),
+        Primitive("negative", np.negative, (lambda g, y, x: -g,)),
+        Primitive("power", np.power, (_power_base_pull, _power_exponent_pull)),
+    )
+}
 PART = Primitive("part", lambda x, form: x[index_of(form)], (_part_pull,))

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from statestream.backends._operators import Operators
 from statestream.backends._quiet import silenced_log
 from statestream.backends._shapes import BackendError
 
@@ -25,6 +26,13 @@ with silenced_log():
     EagerTensor: Any = importlib.import_module("tensorflow.python.framework.ops").EagerTensor
 
 TO_LAST, TO_ROWS = (0, 2, 3, 1), (0, 3, 1, 2)
+ARITHMETIC = {
+    "subtract": tf.subtract,
+    "multiply": tf.multiply,
+    "divide": tf.divide,
+    "power": tf.pow,
+    "negative": tf.negative,
+}
 LAST_AXIS = (0, 3, 1, 2)  # where axis 0, 1, 2, 3 of a state is when its features are last
 
 
@@ -33,7 +41,7 @@ def _same_order(shape: tuple[int, ...]) -> bool:
     return shape[1] == 1 or shape[2] * shape[3] == 1
 
 
-class Tensor:
+class Tensor(Operators):
     """A symbol with a static shape, in one or both forms. `origin` is the form in which it was computed."""
 
     __slots__ = ("_last", "_made", "_rows", "born_last", "origin", "shape")
@@ -77,38 +85,9 @@ class Tensor:
             self._made[name] = make(self.rows)
         return self._made[name]
 
-    def __add__(self, other: Any) -> Tensor:
-        return add(self, other)
-
-    def __sub__(self, other: Any) -> Tensor:
-        return each(tf.subtract, self, other)
-
-    def __mul__(self, other: Any) -> Tensor:
-        return each(tf.multiply, self, other)
-
-    def __truediv__(self, other: Any) -> Tensor:
-        return each(tf.divide, self, other)
-
-    def __pow__(self, other: Any) -> Tensor:
-        return each(tf.pow, self, other)
-
-    def __radd__(self, other: Any) -> Tensor:
-        return add(other, self)
-
-    def __rsub__(self, other: Any) -> Tensor:
-        return each(tf.subtract, other, self)
-
-    def __rmul__(self, other: Any) -> Tensor:
-        return each(tf.multiply, other, self)
-
-    def __rtruediv__(self, other: Any) -> Tensor:
-        return each(tf.divide, other, self)
-
-    def __rpow__(self, other: Any) -> Tensor:
-        return each(tf.pow, other, self)
-
-    def __neg__(self) -> Tensor:
-        return each(tf.negative, self)
+    def combine(self, name: str, *operands: Any) -> Tensor:
+        """See Operators."""
+        return add(*operands) if name == "add" else each(ARITHMETIC[name], *operands)
 
     def __getitem__(self, index: Any) -> Tensor:
         parts = index if isinstance(index, tuple) else (index,)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from statestream.backends._shapes import axes_of, resolved_shape
-from statestream.backends._tape import POWER, Array, Primitive, Tape, Tensor, total
+from statestream.backends._tape import ARITHMETIC, Array, Primitive, Tape, Tensor, total
 from statestream.backends.base import Axis, Backend, BackendError, Compiled, Operations, Pair, Span, StepFunction
 
 
@@ -201,7 +201,7 @@ class _NumpyOperations(Operations):
         return self.tape.apply(MINIMUM, a, b)
 
     def power(self, a: Any, b: Any) -> Tensor:
-        return self.tape.apply(POWER, a, b)
+        return self.tape.apply(ARITHMETIC["power"], a, b)
 
     def greater(self, a: Any, b: Any) -> Tensor:
         return self.tape.apply(GREATER, a, b)

@@ -1,4 +1,4 @@
-"""Random streams: every draw of a session is a function of (session seed, item, purpose, frame), and of nothing else."""
+"""Random streams: every draw of a session is a function of (session seed, item, purpose, frame) and nothing else."""
 
 from __future__ import annotations
 
@@ -33,6 +33,6 @@ def stream(seed: int, item: str, purpose: str, frame: int = 0) -> np.random.Gene
 
 
 def fill_normal(generator: np.random.Generator, out: np.ndarray) -> None:
-    """Fill a contiguous float32 array with standard normal numbers, a third of the time that the generator's own take."""
+    """Fill a contiguous float32 array with standard normal numbers, in a third of the generator's own time."""
     bits = generator.integers(0, 2**64, (out.size + 1) // 2, dtype=np.uint64)
     _normal.fill(bits, out)

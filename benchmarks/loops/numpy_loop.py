@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 import numpy as np
-from loops.stimuli import AGENTS, FRAMES, stimuli, weights
 from numpy.lib.stride_tricks import sliding_window_view
+
+from loops.stimuli import AGENTS, FRAMES, stimuli, weights
 
 RATE, BETA1, BETA2 = 1e-4, 0.99, 0.999
 

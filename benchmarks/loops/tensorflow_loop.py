@@ -1,4 +1,4 @@
-"""TensorFlow: one tf.function per frame, features last (the layout its CPU convolutions want), variables for the state."""
+"""TensorFlow: one tf.function per frame, features last (as its CPU convolutions want them), state in variables."""
 
 import os
 from collections.abc import Callable
@@ -7,9 +7,10 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
-import numpy as np  # noqa: E402
-import tensorflow as tf  # noqa: E402
-from loops.stimuli import AGENTS, FRAMES, stimuli, weights  # noqa: E402
+import numpy as np
+import tensorflow as tf
+
+from loops.stimuli import AGENTS, FRAMES, stimuli, weights
 
 RATE, BETA1, BETA2 = 1e-4, 0.99, 0.999
 

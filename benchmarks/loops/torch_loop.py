@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 import torch
-import torch.nn.functional as F  # noqa: N812
+import torch.nn.functional as F
+
 from loops.stimuli import AGENTS, FRAMES, stimuli, weights
 
 RATE, BETA1, BETA2 = 1e-4, 0.99, 0.999

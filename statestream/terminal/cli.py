@@ -117,4 +117,7 @@ def _script(network: Network, options: Options) -> int:
             events.on_closed = lines.stop  # type: ignore[method-assign]
             if not events.closed:
                 script.run(lines)
+        if events.closed and not script.left:
+            complain("statestream: the session has ended before the script")
+            return 1
     return script.status

@@ -117,10 +117,10 @@ def _value(text: str) -> Any:
     from statestream.graph.reader import read_text
     from statestream.graph.tree import plain
 
-    if not text.strip():
-        return None
     findings = Collector()
-    node = read_text(text, "--set", findings)
-    if node is None or findings.errors:
-        raise argparse.ArgumentTypeError(f"{text!r}: {findings.errors[0].message}")
-    return plain(node)
+    node = read_text(f"value: {text}", "--set", findings)
+    found = None if node is None or findings.errors else plain(node)
+    if not isinstance(found, dict) or list(found) != ["value"]:
+        reason = findings.errors[0].message if findings.errors else "this is more than one value"
+        raise argparse.ArgumentTypeError(f"{text!r}: {reason}")
+    return found["value"]

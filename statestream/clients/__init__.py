@@ -1,0 +1,1 @@
+"""Core clients: what trains, validates, schedules and records while a network runs."""

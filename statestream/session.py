@@ -94,11 +94,13 @@ class ItemView:
 
     def update(self, item: str, parameter: str) -> Any:
         """The increment of that parameter which this plasticity computed in the last frame."""
-        names = self._handle.names(self.name, "update")
-        name = f"{item}.{parameter}"
-        if name not in names:
-            raise KeyError(f"{self.name} does not train {name}; it trains: {', '.join(names) or 'nothing'}")
-        return self._handle.get((self.name, "update", name))
+        network, names = self._handle.network, self._handle.names(self.name, "update")
+        wanted = f"{item}.{parameter}"
+        for name in names:
+            # Of two names of one shared array, a plasticity keeps the increment under the first.
+            if name == wanted or network.parameter_owner(*name.split(".")) == network.parameter_owner(item, parameter):
+                return self._handle.get((self.name, "update", name))
+        raise KeyError(f"{self.name} does not train {wanted}; it trains: {', '.join(names) or 'nothing'}")
 
     def __repr__(self) -> str:
         return f"<item {self.name}>"

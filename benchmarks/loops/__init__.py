@@ -1,6 +1,7 @@
 """Plain single-process loops of the demo network, one per engine: what a careful person would write by hand.
 
-Each module has `make(threads, learn) -> step`: step() computes one frame (all pools advance, and if `learn` the
-depth-4 loss with its gradient and adam for five parameters) and returns when its results are there. Same sizes, noise drawn anew
-each frame by the engine's own generator, stimuli taken from a pool drawn beforehand.
+Each module has `make(threads, learn) -> step`. `step(image, label) -> prediction` computes one frame: all pools advance
+and, if `learn`, so do five parameters by adam on the gradient of the depth-4 loss. image [128, 1, 32, 32] and label
+[128, 10] enter the state of the next frame, the prediction [128, 10] is the new one, all numpy arrays. The noise is
+drawn anew each frame by the engine's own generator.
 """

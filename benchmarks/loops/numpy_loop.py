@@ -1,13 +1,9 @@
 """Plain numpy: convolution by gathered windows and matrix products, gradients by hand."""
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from loops.stimuli import AGENTS, FRAMES, stimuli, weights
-
-RATE, BETA1, BETA2 = 1e-4, 0.99, 0.999
+from loops.demo import AGENTS, BETA1, BETA2, RATE, Step, weights
 
 
 def windows(x: np.ndarray, stride: int, out: int) -> np.ndarray:
@@ -34,9 +30,8 @@ def scatter(rows: np.ndarray) -> np.ndarray:
     return padded[:, :, 2:18, 2:18]
 
 
-def make(threads: int, learn: bool) -> Callable[[], None]:
+def make(threads: int, learn: bool) -> Step:
     """See the package. The threads are those of numpy's BLAS, set by the process's environment."""
-    images, labels = stimuli()
     generator = np.random.default_rng(2)
     w1, w2, w3, w4 = (w.reshape(w.shape[0], -1) for w in weights())
     b1, b2, b3, b4 = (np.zeros(n, np.float32) for n in (16, 32, 64, 10))
@@ -44,7 +39,7 @@ def make(threads: int, learn: bool) -> Callable[[], None]:
     first, second = ([np.zeros_like(p) for p in trained] for _ in range(2))
     shapes = ((1, 32, 32), (16, 16, 16), (32, 4, 4), (64,), (10,))
     state = [np.zeros((AGENTS, *shape), np.float32) for shape in shapes]
-    count = 0
+    count, label = 0, np.zeros((AGENTS, 10), np.float32)
 
     def maps(rows: np.ndarray, out: int) -> np.ndarray:
         return rows.reshape(AGENTS, out, out, -1).transpose(0, 3, 1, 2)
@@ -68,9 +63,8 @@ def make(threads: int, learn: bool) -> Callable[[], None]:
         d1 = scatter(d2 @ w2).transpose(0, 2, 3, 1).reshape(AGENTS * 256, 16)
         return [d1.T @ c1, d2.T @ c2, d3.T @ x2, d4.T @ x3, d3.sum(0)]
 
-    def step() -> None:
-        nonlocal count
-        image, label = images[count % FRAMES], labels[(count - 1) % FRAMES]
+    def step(image: np.ndarray, new_label: np.ndarray) -> np.ndarray:
+        nonlocal count, label
         count += 1
         c1 = windows(state[0], 2, 16)
         n1 = maps(c1 @ w1.T + b1, 16)
@@ -79,6 +73,7 @@ def make(threads: int, learn: bool) -> Callable[[], None]:
         following += [state[2].reshape(AGENTS, 512) @ w3.T + b3, softmax(state[3] @ w4.T + b4)]
         if learn:
             update(gradients(c1, n1, label))
-        state[:] = following
+        state[:], label = following, new_label.copy()
+        return state[4]
 
     return step

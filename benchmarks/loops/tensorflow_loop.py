@@ -1,7 +1,6 @@
 """TensorFlow: one tf.function per frame, features last (as its CPU convolutions want them), state in variables."""
 
 import os
-from collections.abc import Callable
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -10,17 +9,13 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 import numpy as np
 import tensorflow as tf
 
-from loops.stimuli import AGENTS, FRAMES, stimuli, weights
-
-RATE, BETA1, BETA2 = 1e-4, 0.99, 0.999
+from loops.demo import AGENTS, BETA1, BETA2, RATE, Step, weights
 
 
-def make(threads: int, learn: bool) -> Callable[[], None]:
+def make(threads: int, learn: bool) -> Step:
     """See the package."""
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
-    images, labels = stimuli()
-    images = np.ascontiguousarray(images.transpose(0, 1, 3, 4, 2))
     drawn = weights()
     w1, w2 = (tf.Variable(w.transpose(2, 3, 1, 0)) for w in drawn[:2])
     w3 = tf.Variable(drawn[2].transpose(2, 3, 1, 0).reshape(512, 64))
@@ -67,13 +62,10 @@ def make(threads: int, learn: bool) -> Callable[[], None]:
         with tf.control_dependencies([value for _, value in writes]):
             for variable, value in writes:
                 variable.assign(value)
-        return loss if learn else tf.constant(0.0)
+        return prediction.read_value()
 
-    done = 0
-
-    def step() -> None:
-        nonlocal done
-        float(frame(tf.convert_to_tensor(images[done % FRAMES]), tf.convert_to_tensor(labels[done % FRAMES])))
-        done += 1
+    def step(image: np.ndarray, label: np.ndarray) -> np.ndarray:
+        rows = tf.convert_to_tensor(image.reshape(AGENTS, 32, 32, 1))
+        return np.asarray(frame(rows, tf.convert_to_tensor(label)))
 
     return step

@@ -1,19 +1,15 @@
 """PyTorch, eager, NCHW."""
 
-from collections.abc import Callable
-
+import numpy as np
 import torch
 import torch.nn.functional as F
 
-from loops.stimuli import AGENTS, FRAMES, stimuli, weights
-
-RATE, BETA1, BETA2 = 1e-4, 0.99, 0.999
+from loops.demo import AGENTS, BETA1, BETA2, RATE, Step, weights
 
 
-def make(threads: int, learn: bool) -> Callable[[], None]:
+def make(threads: int, learn: bool) -> Step:
     """See the package."""
     torch.set_num_threads(threads)
-    images, labels = map(torch.from_numpy, stimuli())
     w1, w2, w3, w4 = (torch.from_numpy(w).requires_grad_(learn) for w in weights())
     b1, b2, b4 = torch.zeros(16), torch.zeros(32), torch.zeros(10)
     b3 = torch.zeros(64, requires_grad=learn)
@@ -21,7 +17,7 @@ def make(threads: int, learn: bool) -> Callable[[], None]:
     first, second = ([torch.zeros_like(p) for p in trained] for _ in range(2))
     state = [torch.zeros(AGENTS, 1, 32, 32), torch.zeros(AGENTS, 16, 16, 16), torch.zeros(AGENTS, 32, 4, 4)]
     state += [torch.zeros(AGENTS, 64), torch.zeros(AGENTS, 10)]
-    count = 0
+    count, label = 0, torch.zeros(AGENTS, 10)
 
     def l1(x: torch.Tensor) -> torch.Tensor:
         return F.conv2d(F.pad(x, (2, 1, 2, 1)), w1, b1, 2)
@@ -44,17 +40,17 @@ def make(threads: int, learn: bool) -> Callable[[], None]:
                 v.mul_(BETA2).addcmul_(gradient, gradient, value=1 - BETA2)
                 parameter.addcdiv_(m, v.sqrt().add_(1e-6), value=rate)
 
-    def step() -> None:
-        nonlocal count
-        image, label = images[count % FRAMES], labels[(count - 1) % FRAMES]
+    def step(image: np.ndarray, new_label: np.ndarray) -> np.ndarray:
+        nonlocal count, label
         count += 1
         n1 = l1(state[0])
         with torch.no_grad():
-            following = [torch.randn(AGENTS, 1, 32, 32).mul_(0.1).add_(image)]
+            following = [torch.randn(AGENTS, 1, 32, 32).mul_(0.1).add_(torch.from_numpy(image))]
             following += [n1.detach(), l2(state[1]), l3(state[2]), l4(state[3])]
         if learn:
             y = l4(l3(l2(n1)))
             update(-(label * torch.log(torch.clamp(y, min=1e-6))).mean())
-        state[:] = following
+        state[:], label = following, torch.from_numpy(new_label)
+        return state[4].numpy()
 
     return step

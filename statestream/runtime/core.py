@@ -20,6 +20,7 @@ from statestream.graph import Network
 from statestream.memory import Arena, Layout, SegmentError, Word, head_size
 from statestream.numerics.errors import UnsupportedError
 from statestream.numerics.initialisation import initial_value
+from statestream.numerics.step import Step
 from statestream.runtime.children import Children
 from statestream.runtime.plan import SCHEDULE, SPLIT, Plan
 from statestream.runtime.protocol import Connection
@@ -74,6 +75,8 @@ def run(owner: socket.socket) -> None:
     registration = None
     try:
         plan = Plan(Network.from_json(start["network"]))
+        for participant in plan.participants:
+            Step(plan.network, participant.items)  # what cannot be computed is said before anything starts
         registration = register()
         arena = create_arena(registration, plan, start)
     except (
@@ -116,6 +119,9 @@ def _session(
             children.start(plan.participants, registration.segment_name, log, {})
         server.watch(children)
         server.start()
+        for name, client in plan.network.core_clients.items():
+            text = f"core client {name} of type {client['type']} is not built yet: the session runs without it"
+            server.broadcast({"event": "notice", "text": text})
         core = SessionCore(registration.session, plan, arena, children, server, interrupted)
         core.run()
         server.broadcast({"event": "ended"})

@@ -12,7 +12,7 @@ from functools import cached_property
 from statestream import interfaces
 from statestream.arrays import ArrayKey, ArraySpec
 from statestream.graph import Network
-from statestream.numerics.arrays import array_table
+from statestream.numerics.arrays import array_table, increments, trained
 from statestream.numerics.frame import SPLIT
 from statestream.runtime.schedule import SCHEDULE, clocked_items, schedule_spec
 
@@ -114,20 +114,14 @@ def _specs(network: Network) -> list[ArraySpec]:
 def _trainings(
     network: Network, specs: Mapping[ArrayKey, ArraySpec], participant_of: Mapping[str, int]
 ) -> dict[ArrayKey, Training]:
-    increments: dict[ArrayKey, list[ArrayKey]] = {}
-    for name, plasticity in network.plasticities.items():
-        for _, item, parameter in plasticity["parameter"]:
-            owner, own_name = network.parameter_owner(item, parameter)
-            listed = increments.setdefault((owner, "parameter", own_name), [])
-            update = (name, "update", f"{item}.{parameter}")
-            if update not in listed:
-                listed.append(update)
+    owners = dict.fromkeys(one.owner for name in network.plasticities for one in trained(network, name))
     trainings = {}
-    for key, listed in increments.items():
+    for owner in owners:
+        spec = specs[owner[0], "parameter", owner[1]]
+        listed = increments(network, *owner)
         groups = {participant_of[update[0]] for update in listed}
-        spec = specs[key]
-        owner_index = groups.pop() if len(groups) == 1 else None
-        trainings[key] = Training(key, tuple(listed), spec.minimum, spec.maximum, owner_index)
+        alone = groups.pop() if len(groups) == 1 else None
+        trainings[spec.key] = Training(spec.key, listed, spec.minimum, spec.maximum, alone)
     return trainings
 
 

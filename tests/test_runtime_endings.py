@@ -15,7 +15,7 @@ from nets import COUNTER, LEARNER, READER, changed
 from processes import eventually, lives, nothing_left, pids
 
 import statestream as sst
-from statestream.memory import segment
+from statestream.memory import Arena, segment
 from statestream.runtime import registry
 
 
@@ -138,6 +138,24 @@ def test_the_session_ends_with_the_process_that_started_it(number: signal.Signal
         assert eventually(lambda: nothing_left(session, found))
 
 
+def test_ctrl_c_interrupts_a_wait_and_cleans_up() -> None:
+    with start_script(
+        """
+        import statestream as sst
+        s = sst.Session(NET)
+        print(s.id, flush=True)
+        s.step(10**9)
+        """
+    ) as owner:
+        assert owner.stdout is not None
+        session = int(owner.stdout.readline())
+        found = all_pids(session)
+        assert eventually(lambda: Arena.attach(registry.segment_name(session)).control.frame > 2)
+        os.kill(owner.pid, signal.SIGINT)
+        assert owner.wait(10) != 0
+        assert eventually(lambda: nothing_left(session, found))
+
+
 def test_a_session_survives_the_thread_that_started_it_and_a_fork_of_its_owner() -> None:
     with start_script(
         """
@@ -230,3 +248,26 @@ def start_script(text: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=dict(os.environ)
     )
+
+
+FULL = r"""
+import sys
+from statestream.memory import segment
+segment.available = lambda: 1 << 40      # as if the space had been there a moment ago
+try:
+    segment.create("statestream.test.full", 8 << 20)
+except segment.SegmentError as error:
+    print(error)
+print(segment.names("statestream"))
+"""
+
+
+def test_a_memory_file_system_that_fills_up_meanwhile_is_an_error_and_no_crash() -> None:
+    """In a mount namespace of its own with 2 MiB of /dev/shm: the segment is reserved when it is made, or refused."""
+    inside = f"mount -t tmpfs -o size=2m tmpfs /dev/shm && exec {sys.executable} -c '{FULL}'"
+    done = subprocess.run(["unshare", "-rm", "sh", "-c", inside], capture_output=True, text=True)
+    if "unshare" in done.stderr or "mount" in done.stderr:
+        pytest.skip(f"no mount namespaces here: {done.stderr.strip()}")
+    assert done.returncode == 0, done.stderr
+    assert "/dev/shm is full: 8.0 MiB could not be reserved (No space left on device)" in done.stdout
+    assert done.stdout.endswith("[]\n")

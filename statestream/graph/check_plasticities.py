@@ -52,7 +52,7 @@ def _check_target(draft: Draft, shapes: Mapping[str, Shape]) -> None:
     for key in ("target", "target_t"):
         if draft.ok(key) and draft.values.get(key) is None:
             draft.error(key, f"'{key}' is missing: the loss {loss} compares the source with a target")
-    source, target = (shapes.get(draft.values.get(key, "")) for key in ("source", "target"))
+    source, target = (_shape(draft, key, shapes) for key in ("source", "target"))
     if source is not None and target is not None and source != target:
         message = (
             f"'{draft.values['target']}' has shape {list(target)}; allowed: the shape of the source, {list(source)}"
@@ -62,12 +62,18 @@ def _check_target(draft: Draft, shapes: Mapping[str, Shape]) -> None:
 
 def _check_mask(draft: Draft, shapes: Mapping[str, Shape]) -> None:
     """A mask has the source's space, or a single pixel."""
-    mask, source = (shapes.get(draft.values.get(key) or "") for key in ("mask", "source"))
+    mask, source = (_shape(draft, key, shapes) for key in ("mask", "source"))
     if mask is not None and source is not None and mask[1:] not in (source[1:], (1, 1)):
         message = (
             f"'{draft.values['mask']}' has X, Y = {list(mask[1:])}; allowed: those of the source, {list(source[1:])}"
         )
         draft.error("mask", message)
+
+
+def _shape(draft: Draft, key: str, shapes: Mapping[str, Shape]) -> Shape | None:
+    """Shape of the pool that a key names, None if there is none. A pool may wrongly be called ""; no key names it."""
+    name = draft.values.get(key)
+    return shapes.get(name) if name else None
 
 
 def _check_parameters(draft: Draft, context: Context) -> None:

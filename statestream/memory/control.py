@@ -43,7 +43,7 @@ class Word(IntEnum):
     FRAME_TIME = 13
     """Nanoseconds that the last frame took, from release to commit."""
     RATE = 14
-    """Frames per 1000 s, over the last second or so of streaming."""
+    """Frames per 1000 s, over the last second of streaming; it stays while the network is paused."""
 
 
 class RunState(IntEnum):

@@ -61,9 +61,9 @@ class FrameClock:
         return ""
 
     def rest(self) -> None:
-        """The network stops here for a while: the rate starts anew with the next frame."""
+        """The network stops here for a while: its last rate stays readable, the next frame begins a new one."""
+        self._publish_rate(self._arena.control.frame, time.perf_counter_ns())
         self._rate_from = (0, 0)
-        self._arena.control.set(Word.RATE, 0)
 
     def release_all(self) -> None:
         """Wake every participant without a frame, so that it sees the session's end."""
@@ -107,9 +107,13 @@ class FrameClock:
     def _measure(self, frame: int, begin: int) -> None:
         control, now = self._arena.control, time.perf_counter_ns()
         control.set(Word.FRAME_TIME, now - begin)
+        if self._rate_from[1] == 0:
+            self._rate_from = (frame, now)
+        elif now - self._rate_from[1] >= _RATE_WINDOW_NS:
+            self._publish_rate(frame, now)
+            self._rate_from = (frame, now)
+
+    def _publish_rate(self, frame: int, now: int) -> None:
         first, since = self._rate_from
-        if since == 0:
-            self._rate_from = (frame, now)
-        elif now - since >= _RATE_WINDOW_NS:
-            control.set(Word.RATE, (frame - first) * 1_000_000_000_000 // (now - since))
-            self._rate_from = (frame, now)
+        if since and frame > first:
+            self._arena.control.set(Word.RATE, (frame - first) * 1_000_000_000_000 // (now - since))

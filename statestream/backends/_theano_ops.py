@@ -1,13 +1,13 @@
 """Operations that PyTensor lacks, or whose gradient it takes another way than the other engines.
 
-Each own Op states its work once as `fill(out, *arrays)`, into memory that the linker (`_theano_linker`) hands it; `perform`
-serves every other linker of PyTensor.
+Each own Op states its work once as `fill(out, *arrays)`, into memory that the linker (`_theano_linker`) hands it;
+`perform` serves every other linker of PyTensor.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,10 +18,23 @@ from pytensor.graph.op import Op
 from pytensor.tensor.elemwise import Elemwise
 
 from statestream.backends._shapes import Span
+from statestream.backends._threads import Crew
 from statestream.ccpp import _convolution
 
 Symbol = Any
 MANY = 64  # from this many outputs per agent on, a product per agent is quicker than one of all agents
+COPYING = 8  # copying an element takes about as long as so many products
+LARGE = 2_000_000  # so many products are worth a second thread
+crew = Crew()
+"""The threads of this process; `theano.Engine` sets their number."""
+
+
+def share(products: int, count: int, part: Callable[[slice], object]) -> None:
+    """Do work in parts if it is large enough, by all threads."""
+    if products >= LARGE:
+        crew.share(count, part)
+    else:
+        part(slice(0, count))
 
 
 class FilledOp(Op):
@@ -53,7 +66,7 @@ def geometry(agents: int, features: int, across: Span, along: Span) -> tuple[int
 
 
 class Unfold(FilledOp):
-    """What each output of a convolution sees: [B, C, X, Y] -> [B, C kx ky, X' Y'], or [B X' Y', C kx ky] if `points_first`."""
+    """What a convolution's outputs see: [B, C, X, Y] -> [B, C kx ky, X' Y'], or points first [B X' Y', C kx ky]."""
 
     __props__ = ("across", "along", "points_first")
 
@@ -71,7 +84,13 @@ class Unfold(FilledOp):
     def fill(self, out: np.ndarray, *arrays: np.ndarray) -> None:
         """Copy in C."""
         x = np.ascontiguousarray(arrays[0])
-        _convolution.unfold(x, out, geometry(*x.shape[:2], self.across, self.along), int(self.points_first))
+        rows = out.reshape(x.shape[0], -1)
+
+        def part(agents: slice) -> None:
+            numbers = geometry(agents.stop - agents.start, x.shape[1], self.across, self.along)
+            _convolution.unfold(x[agents], rows[agents], numbers, int(self.points_first))
+
+        share(out.size * COPYING, x.shape[0], part)
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Symbol]:
         """Fold the gradient back."""
@@ -93,9 +112,14 @@ class Fold(FilledOp):
 
     def fill(self, out: np.ndarray, *arrays: np.ndarray) -> None:
         """Add in C."""
-        out.fill(0)
-        numbers = geometry(self.agents, self.features, self.across, self.along)
-        _convolution.fold(out, np.ascontiguousarray(arrays[0]), numbers, int(self.points_first))
+        rows = np.ascontiguousarray(arrays[0]).reshape(self.agents, -1)
+
+        def part(agents: slice) -> None:
+            out[agents].fill(0)
+            numbers = geometry(agents.stop - agents.start, self.features, self.across, self.along)
+            _convolution.fold(out[agents], rows[agents], numbers, int(self.points_first))
+
+        share(rows.size * COPYING, self.agents, part)
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Symbol]:
         """Unfold the gradient."""
@@ -116,7 +140,12 @@ class Product(FilledOp):
 
     def fill(self, out: np.ndarray, *arrays: np.ndarray) -> None:
         """Multiply by BLAS."""
-        np.matmul(*arrays, out=out)
+        a, b = arrays
+
+        def part(rows: slice) -> None:
+            np.matmul(a[rows] if a.ndim == out.ndim else a, b[rows] if b.ndim == out.ndim > 2 else b, out=out[rows])
+
+        share(out.size * a.shape[-1], out.shape[0], part)
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Symbol]:
         """g b' and a' g, summed over leading axes that the operand lacks."""

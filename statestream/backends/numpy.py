@@ -16,6 +16,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from statestream.backends._shapes import axes_of, resolved_shape
 from statestream.backends._tape import ARITHMETIC, Array, Primitive, Tape, Tensor, total
+from statestream.backends._threads import limit_blas
 from statestream.backends.base import Axis, Backend, BackendError, Compiled, Operations, Pair, Span, StepFunction
 
 
@@ -277,6 +278,8 @@ class Engine(Backend):
         if not device.startswith("cpu"):
             raise BackendError(f"backend numpy runs on cpu only, not on {device}")
         self.dtype = dtype
+        if threads is not None:
+            limit_blas(threads)
 
     def build(self, function: StepFunction, inputs: Mapping[Hashable, tuple[int, ...]]) -> Compiled:
         """Run it once on zeros, which finds wrong shapes."""

@@ -1,7 +1,7 @@
 """Theano, in the shape of its maintained line PyTensor.
 
 PyTensor makes the graph, its gradients and its simplifications; convolutions and matrix products are Ops of our own
-(`_theano_ops`), and a linker of our own runs the result with numpy (`_theano_linker`). Nothing is compiled by a C compiler.
+(`_theano_ops`), and a linker of our own runs the result with numpy (`_theano_linker`). No C compiler is needed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,17 @@ from typing import Any
 
 import numpy as np
 
+from statestream.backends._threads import available_threads, limit_blas
 from statestream.backends.base import Backend, BackendError, Compiled, StepFunction
+
+SETTINGS = (
+    "floatX=float32",
+    "cxx=",  # no C compiler, and no search for one
+    "blas__ldflags=",
+    "linker=py",  # where an Op compiles something by itself: numba would take ten seconds
+    "traceback__limit=0",  # where each symbol was made costs seconds to record
+    "traceback__compile_limit=0",
+)
 
 
 class Engine(Backend):
@@ -27,6 +37,10 @@ class Engine(Backend):
             raise BackendError(f"backend theano runs on cpu only, not on {device}")
         home = Path(os.environ.get("STATESTREAM_HOME") or "~/.statestream").expanduser()
         _configure(Path(cache) if cache is not None else home / "compiledir")
+        from statestream.backends._theano_ops import crew
+
+        limit_blas(1)
+        crew.resize(available_threads() if threads is None else threads)
 
     def build(self, function: StepFunction, inputs: Mapping[Hashable, tuple[int, ...]]) -> Compiled:
         """Make the graph, simplify it and lay out its memory."""
@@ -52,13 +66,14 @@ class Engine(Backend):
                 found = run(*[arrays[key] for key in inputs])
             return {name: np.asarray(one, order="C") for name, one in zip(names, found, strict=True)}
 
+        call({key: np.zeros(shape, np.float32) for key, shape in inputs.items()})  # some Ops prepare themselves
         return call
 
 
 def _configure(folder: Path) -> None:
-    """Import PyTensor with settings of ours, whatever the user's environment or ~/.pytensorrc say for other programs."""
+    """Import PyTensor with settings of ours, whatever the user's environment or ~/.pytensorrc say."""
     kept = {name: os.environ.get(name) for name in ("PYTENSOR_FLAGS", "PYTENSORRC")}
-    os.environ["PYTENSOR_FLAGS"] = f"floatX=float32,cxx=,blas__ldflags=,base_compiledir={folder}"
+    os.environ["PYTENSOR_FLAGS"] = ",".join((*SETTINGS, f"base_compiledir={folder}"))
     os.environ["PYTENSORRC"] = os.devnull
     try:
         importlib.import_module("pytensor.tensor")

@@ -72,36 +72,46 @@ static void fold_taps_first(const Geometry *g, float *source, const float *out)
             }
 }
 
+/* With the taps last, the kernel elements [*first, *last) of one row lie inside the source; they are the same for every
+   row and feature of an output. */
 static void unfold_taps_last(const Geometry *g, const float *source, float *out)
 {
     for (Py_ssize_t b = 0; b < g->b; b++, source += g->c * g->x * g->y)
         for (Py_ssize_t i = 0; i < g->ox; i++)
-            for (Py_ssize_t j = 0; j < g->oy; j++)
+            for (Py_ssize_t j = 0; j < g->oy; j++) {
+                Py_ssize_t p0 = i * g->sx - g->bx, q = j * g->sy - g->by, first, last;
+                inside(q, g->dy, g->y, g->ky, &first, &last);
                 for (Py_ssize_t c = 0; c < g->c; c++)
-                    for (Py_ssize_t k = 0; k < g->kx; k++, out += g->ky) {
-                        Py_ssize_t p = i * g->sx + k * g->dx - g->bx, q = j * g->sy - g->by;
-                        const float *row = source + (c * g->x + p) * g->y;
-                        int there = p >= 0 && p < g->x;
-                        for (Py_ssize_t m = 0; m < g->ky; m++, q += g->dy)
-                            out[m] = there && q >= 0 && q < g->y ? row[q] : 0.0f;
+                    for (Py_ssize_t k = 0, p = p0; k < g->kx; k++, p += g->dx, out += g->ky) {
+                        const float *row = source + (c * g->x + p) * g->y + q;
+                        Py_ssize_t m = 0;
+                        if (p >= 0 && p < g->x) {
+                            for (; m < first; m++)
+                                out[m] = 0.0f;
+                            for (; m < last; m++)
+                                out[m] = row[m * g->dy];
+                        }
+                        for (; m < g->ky; m++)
+                            out[m] = 0.0f;
                     }
+            }
 }
 
 static void fold_taps_last(const Geometry *g, float *source, const float *out)
 {
     for (Py_ssize_t b = 0; b < g->b; b++, source += g->c * g->x * g->y)
         for (Py_ssize_t i = 0; i < g->ox; i++)
-            for (Py_ssize_t j = 0; j < g->oy; j++)
+            for (Py_ssize_t j = 0; j < g->oy; j++) {
+                Py_ssize_t p0 = i * g->sx - g->bx, q = j * g->sy - g->by, first, last;
+                inside(q, g->dy, g->y, g->ky, &first, &last);
                 for (Py_ssize_t c = 0; c < g->c; c++)
-                    for (Py_ssize_t k = 0; k < g->kx; k++, out += g->ky) {
-                        Py_ssize_t p = i * g->sx + k * g->dx - g->bx, q = j * g->sy - g->by;
-                        float *row = source + (c * g->x + p) * g->y;
-                        if (p < 0 || p >= g->x)
-                            continue;
-                        for (Py_ssize_t m = 0; m < g->ky; m++, q += g->dy)
-                            if (q >= 0 && q < g->y)
-                                row[q] += out[m];
+                    for (Py_ssize_t k = 0, p = p0; k < g->kx; k++, p += g->dx, out += g->ky) {
+                        float *row = source + (c * g->x + p) * g->y + q;
+                        if (p >= 0 && p < g->x)
+                            for (Py_ssize_t m = first; m < last; m++)
+                                row[m * g->dy] += out[m];
                     }
+            }
 }
 
 /* (source, unfolded, geometry, order); `back` folds. Raises ValueError if a buffer's size is not the geometry's. */

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 
-from statestream.runtime.commands import COMMANDS, Command
+from statestream.runtime.commands import COMMANDS, Argument
 
 if TYPE_CHECKING:
     from statestream.session import Handle
@@ -30,15 +30,17 @@ class CommandCompleter(Completer):
         *words, begun = re.split(r"\s+", before.lstrip())
         for text, meaning in self._candidates(words):
             if text.startswith(begun):
-                yield Completion(text, -len(begun), display_meta=meaning)
+                # As in a shell, what takes a further word is followed by a blank.
+                more = len(words) < len(_arguments([*words, text]))
+                yield Completion(f"{text} " if more else text, -len(begun), display=text, display_meta=meaning)
 
     def _candidates(self, words: list[str]) -> Iterable[tuple[str, str]]:
         if not words:
             return [(command.name, command.help) for command in COMMANDS]
-        command = _find(words[0])
-        if command is None or len(words) > len(command.arguments):
+        arguments = _arguments(words)
+        if len(words) > len(arguments):
             return []
-        kind = command.arguments[len(words) - 1].kind
+        kind = arguments[len(words) - 1].kind
         if kind == "command":
             return [(each.name, each.help) for each in COMMANDS]
         if kind == "item":
@@ -48,12 +50,15 @@ class CommandCompleter(Completer):
         return []
 
 
-def _find(name: str) -> Command | None:
-    return next((command for command in COMMANDS if name == command.name or name in command.aliases), None)
+def _arguments(words: Sequence[str]) -> tuple[Argument, ...]:
+    """What the command that these words begin with takes; nothing if there is none."""
+    for command in COMMANDS:
+        if words and words[0] in (command.name, *command.aliases):
+            return command.arguments
+    return ()
 
 
 def incomplete(text: str) -> bool:
     """Whether the command that is being typed still lacks an argument."""
     words = re.split(r"[;\n]", text)[-1].split()
-    command = _find(words[0]) if words else None
-    return command is not None and len(words) - 1 < sum(not argument.optional for argument in command.arguments)
+    return 0 < len(words) <= sum(not argument.optional for argument in _arguments(words))

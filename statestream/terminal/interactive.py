@@ -15,10 +15,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from prompt_toolkit import PromptSession
-from prompt_toolkit.application import in_terminal
+from prompt_toolkit.application import create_app_session, in_terminal
 from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.input import Input
 from prompt_toolkit.output import Output
+from prompt_toolkit.output.plain_text import PlainTextOutput
 from prompt_toolkit.styles import Style
 from prompt_toolkit.utils import is_dumb_terminal
 
@@ -89,6 +90,7 @@ class Interactive:
         self._threads = ThreadPoolExecutor(2, "terminal")
         self._commands: asyncio.Queue[str] = asyncio.Queue()
         self._events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._plain, self._reading = output is None, False
         self._ending = False
         self.status = 0
         """The program's exit status."""
@@ -142,10 +144,13 @@ class Interactive:
     async def _read(self) -> None:
         """Take lines from the prompt."""
         while not self._ending:
+            self._reading = True
             try:
                 text = await self._prompt.prompt_async(handle_sigint=False)
             except EOFError:
                 return
+            finally:
+                self._reading = False
             for line in text.split("\n"):
                 for command in commands(line):
                     self._commands.put_nowait(command)
@@ -195,7 +200,12 @@ class Interactive:
     async def _say(self, text: str) -> None:
         if text:
             async with in_terminal():
-                print(safe(text), flush=True)
+                if self._plain and self._reading:
+                    # Nothing can be drawn above the line that is being typed; it is begun again.
+                    typed = f"{self._prompt.message}{self._prompt.default_buffer.text}"
+                    print(f"\n{safe(text)}\n{typed}", end="", flush=True)
+                else:
+                    print(safe(text), flush=True)
 
     def _toolbar(self) -> FormattedText:
         columns = self._prompt.app.output.get_size().columns
@@ -214,20 +224,20 @@ def run(network: Network, start: Callable[[Mailbox], Session]) -> int:
 
 
 def _prompt(session: Session, mailbox: Mailbox, keyboard: Keyboard, began: float) -> int:
-    gone = False
-    terminal = Interactive(session, mailbox, keyboard, None if is_dumb_terminal() else Screen(sys.stdout), began)
+    plain = is_dumb_terminal()
+    status = 128 + signal.SIGHUP
     try:
-        asyncio.run(terminal.run())
+        with keyboard.interrupt_as_key(), create_app_session(keyboard, PlainTextOutput(sys.stdout) if plain else None):
+            terminal = Interactive(session, mailbox, keyboard, None if plain else Screen(sys.stdout), began)
+            asyncio.run(terminal.run())
+            status = terminal.status
     except* OSError:
-        gone = True
-    finally:
-        end_by_signals()
-    if gone:
         # The terminal is gone, and the session ends with it.
         for stream in (sys.stdout, sys.stderr):
             discard(stream)
-        return 128 + signal.SIGHUP
-    return terminal.status
+    finally:
+        end_by_signals()
+    return status
 
 
 def _post(loop: asyncio.AbstractEventLoop, queue: asyncio.Queue[Any], item: Any) -> None:

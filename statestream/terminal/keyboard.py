@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import select
 import termios
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any, TextIO
 
 from prompt_toolkit.application import get_app
@@ -29,20 +30,40 @@ class Keyboard(Vt100Input):
     prompt_toolkit would leave raw mode for every text printed above the prompt; what arrives in that moment is then cut
     by the terminal driver after 4095 characters. Also, it takes a text that is pasted without the terminal marking it
     as a paste as so many single keys, which for a long one takes minutes; here it is taken as a paste.
-    Ctrl-C stays a signal, which also works while nobody reads keys.
+    Ctrl-C is a signal except within `interrupt_as_key`: a key comes in its turn, but only when keys are read.
     """
 
     def __init__(self, stdin: TextIO) -> None:
         super().__init__(stdin)
-        self._raw = _Raw(stdin.fileno())
+        self._raw = raw_mode(stdin.fileno())
         self._tail = ""
 
     def __enter__(self) -> Keyboard:
         self._raw.__enter__()
+        self._interrupt_as_signal(True)
         return self
 
     def __exit__(self, *details: object) -> None:
         self._raw.__exit__(*details)
+
+    @contextmanager
+    def interrupt_as_key(self) -> Iterator[None]:
+        """Ctrl-C is a key in this context."""
+        self._interrupt_as_signal(False)
+        try:
+            yield
+        finally:
+            self._interrupt_as_signal(True)
+
+    def _interrupt_as_signal(self, signal: bool) -> None:
+        # What is no terminal any more needs no settings.
+        with suppress(termios.error):
+            attributes: list[Any] = termios.tcgetattr(self.fileno())
+            local, keys = 3, 6
+            attributes[local] = attributes[local] & ~termios.ISIG | (termios.ISIG if signal else 0)
+            for key in (termios.VSUSP, termios.VQUIT):
+                attributes[keys][key] = os.fpathconf(self.fileno(), "PC_VDISABLE").to_bytes()
+            termios.tcsetattr(self.fileno(), termios.TCSANOW, attributes)
 
     def raw_mode(self) -> AbstractContextManager[None]:
         """Nothing to do."""
@@ -75,21 +96,6 @@ class Keyboard(Vt100Input):
                 self.vt100_parser.feed(line)
 
 
-class _Raw(raw_mode):
-    """prompt_toolkit's raw mode, but for Ctrl-C."""
-
-    def __enter__(self) -> None:
-        super().__enter__()
-        # It is no terminal if this fails, and then nothing is to be done.
-        with suppress(termios.error):
-            attributes: list[Any] = termios.tcgetattr(self.fileno)
-            disabled = os.fpathconf(self.fileno, "PC_VDISABLE").to_bytes()
-            attributes[3] |= termios.ISIG
-            for key in (termios.VSUSP, termios.VQUIT):
-                attributes[6][key] = disabled
-            termios.tcsetattr(self.fileno, termios.TCSANOW, attributes)
-
-
 def bindings() -> KeyBindings:
     """Ctrl-C clears the line; on an empty one it ends the session, as Ctrl-D does.
 
@@ -113,7 +119,6 @@ def bindings() -> KeyBindings:
     @keys.add("enter", filter=completion_is_selected & unfinished)
     def _take(event: KeyPressEvent) -> None:
         event.current_buffer.complete_state = None
-        event.current_buffer.insert_text(" ")
 
     return keys
 

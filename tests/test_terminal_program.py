@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from processes import eventually, nothing_left, pids
 from terminal_program import CORE, GRAPH, Terminal, run, start
 
@@ -212,7 +213,7 @@ def begin(terminal: Terminal) -> tuple[int, list[int]]:
 
 def test_a_first_session(graph: str) -> None:
     with Terminal(graph) as terminal:
-        terminal.expect("a network of 2 neuron-pools")
+        terminal.expect("counter: 2 neuron-pools")
         terminal.expect(re.escape(HINT))
         session, processes = begin(terminal)
         terminal.send("stream 50\r")

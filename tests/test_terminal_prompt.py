@@ -17,7 +17,6 @@ from prompt_toolkit.formatted_text import fragment_list_to_text
 from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
-from terminal_fakes import FakeHandle
 
 from statestream.session import Answer, CommandError, SessionError, Status
 from statestream.terminal.completion import CommandCompleter, incomplete
@@ -25,6 +24,7 @@ from statestream.terminal.history import open_history
 from statestream.terminal.interactive import Interactive, Mailbox
 from statestream.terminal.news import News
 from statestream.terminal.status import Loss, status_line
+from terminal_fakes import FakeHandle
 
 NOW = datetime(2026, 11, 22, 6, 30, 5)
 

@@ -7,12 +7,12 @@ import sys
 from typing import Any
 
 import pytest
-from terminal_fakes import FakeHandle
 
 from statestream.session import Answer, CommandError, SessionError
 from statestream.terminal.endings import Ending
 from statestream.terminal.reports import Troubles
 from statestream.terminal.script import Script, ScriptEvents
+from terminal_fakes import FakeHandle
 
 SHOW = Answer("eye at frame 0\n  state", {"mean": float("nan")})
 

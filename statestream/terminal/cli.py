@@ -50,7 +50,7 @@ def _file(options: Options) -> int:
         network = _load(options)
         list_findings(network.warnings, "warning: ")
         if options.check:
-            print(f"{options.file}: {summary(network)}")
+            print(f"{options.file}: a network of {summary(network)}")
             return 0
         if options.script is None and not options.json and _at_terminal():
             from statestream.terminal.interactive import run

@@ -43,6 +43,8 @@ _REFRESH = 0.5
 """Seconds between two looks at the session for the status line."""
 _GRACE = 0.3
 """Seconds that a command has to answer before the next prompt appears."""
+_FRAMES = ("stream", "step")
+"""Commands that compute frames."""
 _REDRAW = 0.05
 """Seconds between two redraws of the line, at least: a long paste arrives in many pieces."""
 _STYLE = Style.from_dict(
@@ -163,10 +165,12 @@ class Interactive:
         while True:
             command = await self._commands.get()
             name = command.split()[0]
-            wait = name != "stream" and self._handle.status.state != "initializing"
+            starting = self._handle.status.state == "initializing"
             try:
+                # What begins only when all is ready would hold up the commands after it; so would a long stream.
+                wait = name != "stream" and not starting
                 answer = await loop.run_in_executor(self._threads, self._handle.execute, command, wait)
-                await self._say(answer.text)
+                await self._say(f"{command}: as soon as all is ready" if starting and name in _FRAMES else answer.text)
                 if name == "exit":
                     self._end()
             except CommandError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -29,14 +29,14 @@ def list_findings(findings: Iterable[Finding], prefix: str = "") -> None:
 
 
 def summary(network: Network) -> str:
-    """A network in one line."""
+    """A network in a few words."""
     parts = [
         _count(network.neuron_pools, "neuron-pool", "neuron-pools"),
         _count(network.synapse_pools, "synapse-pool", "synapse-pools"),
         _count(network.plasticities, "plasticity", "plasticities"),
         _count(network.interfaces, "interface", "interfaces"),
     ]
-    return f"a network of {', '.join(parts[:-1])} and {parts[-1]}; agents: {network.agents}, backend: {network.backend}"
+    return f"{', '.join(parts)}; {_count(range(network.agents), 'agent', 'agents')}, backend {network.backend}"
 
 
 class Troubles:
@@ -60,6 +60,5 @@ class Troubles:
         return new
 
 
-def _count(items: object, one: str, many: str) -> str:
-    number = len(items)  # type: ignore[arg-type]
-    return f"{number} {one if number == 1 else many}"
+def _count(items: Sized, one: str, many: str) -> str:
+    return f"{len(items)} {one if len(items) == 1 else many}"

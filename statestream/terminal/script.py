@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from statestream.runtime.client import CommandError, SessionError
@@ -94,10 +95,16 @@ class ScriptEvents:
         elif kind in ("broken", "closed") and self._troubles.news(text):
             complain(f"statestream: {text}")
         elif kind == "progress" and self._progress:
-            complain(f"{event['item']}: {event['state']} ({event['remaining']} remaining)")
+            self._show_progress(int(event["remaining"]))
         if kind == "closed":
             self.closed = True
             self.on_closed()
+
+    def _show_progress(self, remaining: int) -> None:
+        """One line on the user's screen, written over and over, and taken away in the end."""
+        text = f"initializing ({remaining} remaining)"
+        with suppress(OSError):
+            print(f"\r{text} " if remaining else f"\r{' ' * (len(text) + 3)}\r", end="", file=sys.stderr, flush=True)
 
     def on_closed(self) -> None:
         """Replaced by what shall happen when the session is gone."""

@@ -10,7 +10,6 @@ import pytest
 
 from statestream.session import Answer, CommandError, SessionError
 from statestream.terminal.endings import Ending
-from statestream.terminal.reports import Troubles
 from statestream.terminal.script import Script, ScriptEvents
 from terminal_fakes import FakeHandle
 
@@ -18,7 +17,7 @@ SHOW = Answer("eye at frame 0\n  state", {"mean": float("nan")})
 
 
 def script(handle: FakeHandle, **options: bool) -> Script:
-    return Script(handle, Troubles(), **options)  # type: ignore[arg-type]
+    return Script(handle, ScriptEvents(), **options)  # type: ignore[arg-type]
 
 
 def test_results_as_text(capsys: pytest.CaptureFixture[str]) -> None:
@@ -89,9 +88,8 @@ def test_each_result_is_out_before_the_next_command(monkeypatch: pytest.MonkeyPa
 def test_a_broken_session_is_explained_once_and_can_still_be_read(capsys: pytest.CaptureFixture[str]) -> None:
     trouble = "worker 0 failed: boom (items: mid)\nTraceback\n  boom"
     handle = FakeHandle({"stream 5": SessionError(trouble), "step": SessionError(trouble), "show eye": SHOW})
-    troubles = Troubles()
-    events = ScriptEvents(troubles)
-    run = Script(handle, troubles)  # type: ignore[arg-type]
+    events = ScriptEvents()
+    run = Script(handle, events)  # type: ignore[arg-type]
     run.run(["stream 5"])
     events({"event": "broken", "text": trouble})
     run.run(["step; show eye"])
@@ -112,14 +110,31 @@ def test_a_session_that_is_gone_ends_the_script() -> None:
 
 def test_notices_go_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
     closed: list[bool] = []
-    events = ScriptEvents(Troubles())
+    events = ScriptEvents()
     events.on_closed = lambda: closed.append(True)  # type: ignore[method-assign]
     events({"event": "notice", "text": "paused: mid became NaN"})
     events({"event": "state", "state": "paused"})
     events({"event": "progress", "item": "mid", "state": "ready", "remaining": 1})
     events({"event": "closed", "text": ""})
+    events.release()
     assert capsys.readouterr() == ("", "paused: mid became NaN\n")
     assert closed == [True]
+
+
+def test_a_notice_that_a_failure_told_is_not_repeated(capsys: pytest.CaptureFixture[str]) -> None:
+    trouble = "paused: mid became NaN"
+    events = ScriptEvents()
+
+    def fail() -> CommandError:
+        events({"event": "notice", "text": trouble})
+        return CommandError(trouble)
+
+    run = Script(FakeHandle({"stream 5": fail}), events)  # type: ignore[arg-type]
+    run.run(["stream 5"])
+    events({"event": "notice", "text": trouble})  # it may come later, too
+    events({"event": "notice", "text": "another"})
+    events.release()
+    assert capsys.readouterr().err == f"stream 5: {trouble}\nanother\n"
 
 
 def test_a_full_disk_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

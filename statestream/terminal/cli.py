@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from statestream.terminal.endings import Ending, end_by_signals, tidy_streams
 from statestream.terminal.options import Options, parse, usage
-from statestream.terminal.reports import Troubles, complain, list_findings, summary
+from statestream.terminal.reports import complain, list_findings, summary
 
 if TYPE_CHECKING:
     from statestream.graph import Network
@@ -100,14 +100,13 @@ def _script(network: Network, options: Options) -> int:
     from statestream.terminal.lines import Lines
     from statestream.terminal.script import Script, ScriptEvents
 
-    troubles = Troubles()
-    events = ScriptEvents(troubles)
+    events = ScriptEvents()
     with _start(network, options, events) as session:
-        script = Script(session, troubles, json=options.json, stop_at_failure=options.stop_at_failure)
+        script = Script(session, events, json=options.json, stop_at_failure=options.stop_at_failure)
         try:
             session.wait_ready()
         except SessionError as error:
-            if troubles.news(str(error)):
+            if events.troubles.news(str(error)):
                 complain(f"statestream: {error}")
             return 1
         if options.script is not None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterable
 from contextlib import suppress
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from statestream.runtime.client import CommandError, SessionError
@@ -15,6 +17,9 @@ from statestream.terminal.text import commands, failure, json_line, safe
 if TYPE_CHECKING:
     from statestream.session import Handle
 
+_MOMENT = 0.2
+"""Seconds that a notice waits for a failure that says the same."""
+
 
 class Script:
     """Runs commands one after the other; `status` is the program's exit status.
@@ -23,9 +28,9 @@ class Script:
     """
 
     def __init__(
-        self, handle: Handle, troubles: Troubles, *, json: bool = False, stop_at_failure: bool = False
+        self, handle: Handle, events: ScriptEvents, *, json: bool = False, stop_at_failure: bool = False
     ) -> None:
-        self._handle, self._troubles = handle, troubles
+        self._handle, self._events = handle, events
         self._json, self._stop_at_failure = json, stop_at_failure
         self._failed = False
         self.left = False
@@ -34,14 +39,14 @@ class Script:
     @property
     def status(self) -> int:
         """0 if every command was done and the session did not break, else 1."""
-        return int(self._failed or self._troubles.any)
+        return int(self._failed or self._events.troubles.any)
 
     def run(self, lines: Iterable[str]) -> None:
         """Do the commands of all lines, up to `exit`, the end of the input or of the session."""
-        for line in lines:
-            for command in commands(line):
-                if not self._do(command):
-                    return
+        for command in chain.from_iterable(map(commands, lines)):
+            if not self._do(command):
+                break
+        self._events.release()
 
     def _do(self, command: str) -> bool:
         """Do one command; whether the script goes on."""
@@ -49,10 +54,13 @@ class Script:
             answer = self._handle.execute(command)
         except CommandError as error:
             complain(failure(command, str(error)))
+            self._events.release(known=str(error))
             return self._fail(command, str(error))
         except SessionError as error:
             text = str(error)
-            complain(f"statestream: {text}" if self._troubles.news(text) else failure(command, text.split("\n")[0]))
+            complain(
+                f"statestream: {text}" if self._events.troubles.news(text) else failure(command, text.split("\n")[0])
+            )
             return self._fail(command, text) and self._handle.alive
         if self._json:
             self._print(json_line({"command": command, "ok": True, "text": answer.text, "data": answer.data}))
@@ -81,18 +89,21 @@ class Script:
 class ScriptEvents:
     """What a script's user hears of the session's own accord: notices and trouble, on standard error."""
 
-    def __init__(self, troubles: Troubles) -> None:
-        self._troubles = troubles
-        self._progress = sys.stderr is not None and sys.stderr.isatty()
+    def __init__(self) -> None:
+        self.troubles = Troubles()
         self.closed = False
         """The session is gone."""
+        self._progress = sys.stderr is not None and sys.stderr.isatty()
+        self._lock = threading.Lock()
+        self._held: list[str] = []
+        self._known = ""
 
     def __call__(self, event: dict[str, Any]) -> None:
         """Take one event; called in the connection's thread."""
         kind, text = event["event"], event.get("text", "")
         if kind == "notice":
-            complain(text)
-        elif kind in ("broken", "closed") and self._troubles.news(text):
+            self._hold(text)
+        elif kind in ("broken", "closed") and self.troubles.news(text):
             complain(f"statestream: {text}")
         elif kind == "progress" and self._progress:
             self._show_progress(int(event["remaining"]))
@@ -100,11 +111,28 @@ class ScriptEvents:
             self.closed = True
             self.on_closed()
 
+    def release(self, known: str = "") -> None:
+        """Print the notices that wait. known: one of which a command's failure has told already."""
+        with self._lock:
+            self._known = known or self._known
+            notices = [text for text in self._held if text != self._known]
+            self._held.clear()
+        for text in notices:
+            complain(text)
+
+    def on_closed(self) -> None:
+        """Replaced by what shall happen when the session is gone."""
+
+    def _hold(self, text: str) -> None:
+        """Keep a notice for a moment: the failure of a command may be about to say the same."""
+        with self._lock:
+            self._held.append(text)
+        timer = threading.Timer(_MOMENT, self.release)
+        timer.daemon = True
+        timer.start()
+
     def _show_progress(self, remaining: int) -> None:
         """One line on the user's screen, written over and over, and taken away in the end."""
         text = f"initializing ({remaining} remaining)"
         with suppress(OSError):
             print(f"\r{text} " if remaining else f"\r{' ' * (len(text) + 3)}\r", end="", file=sys.stderr, flush=True)
-
-    def on_closed(self) -> None:
-        """Replaced by what shall happen when the session is gone."""

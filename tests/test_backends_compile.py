@@ -94,6 +94,19 @@ def test_read_only_and_unaligned_inputs_are_allowed(name):
 
 
 @pytest.mark.parametrize("name", ALL)
+def test_no_reference_to_inputs_is_kept(name):
+    """The runtime unmaps the arena, and may do so only when nothing points into it any more."""
+    arrays = inputs()
+
+    def references():
+        return [sys.getrefcount(one) for array in arrays.values() for one in (array, array.base)]
+
+    before = references()
+    found = compiled(name)(arrays)
+    assert references() == before and len(found) == 12
+
+
+@pytest.mark.parametrize("name", ALL)
 def test_equal_inputs_give_equal_bits(name):
     first = {key: array.tobytes() for key, array in compiled(name)(inputs()).items()}
     for _ in range(5):
@@ -154,14 +167,22 @@ def test_names_need_no_engine():
 
 
 @pytest.mark.slow
+def test_threads_of_tensorflow_are_set_once():
+    backends.load("tensorflow", threads=2)
+    with pytest.raises(backends.BackendError, match="already set up"):
+        backends.load("tensorflow", threads=3)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in backends.NAMES if name != "numpy"])
 def test_engines_start_silently(name, tmp_path):
     code = (
         "import sys, numpy as np; from statestream import backends\n"
         f"engine = backends.load({name!r}, threads=2, cache=sys.argv[1])\n"
-        "run = engine.compile(lambda ops, s: {'y': ops.tanh(ops.conv2d(s['x'], s['w']))}, "
+        "run = engine.compile(lambda ops, s: {'y': ops.log_softmax(ops.softmax(ops.conv2d(s['x'], s['w'])))}, "
         "{'x': (2, 1, 4, 4), 'w': (1, 1, 3, 3)})\n"
         "run({'x': np.ones((2, 1, 4, 4), 'f'), 'w': np.ones((1, 1, 3, 3), 'f')})\n"
+        "assert 'numba' not in sys.modules  # PyTensor would compile softmax with it, for ten seconds\n"
     )
     shown = subprocess.run(
         [sys.executable, "-W", "error::RuntimeWarning", "-c", code, str(tmp_path)], capture_output=True, text=True

@@ -10,10 +10,10 @@ from __future__ import annotations
 import functools
 import importlib.util
 
-import backends_cases
 import numpy as np
 import pytest
 
+import backends_cases
 from statestream import backends
 
 ENGINES = {"tensorflow": "tensorflow", "theano": "pytensor"}

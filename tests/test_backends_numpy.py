@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 
-import backends_cases
 import numpy as np
 import pytest
 
+import backends_cases
 from statestream import backends
 from statestream.backends.numpy import Engine
 

@@ -229,11 +229,16 @@ class NumpyLinker(PerformLinker):
         for place, node in enumerate(order):
             thunks.append(_thunk(node, memory, storage_map) or _pytensors_own(node, storage_map, compute_map))
             memory.leave(place)
+        passing = [storage_map[one] for node in order for one in node.outputs if storage_map[one][0] is None]
+        passing += input_storage
 
         def run() -> list[Any]:
             for thunk in thunks:
                 thunk()
-            return [cell[0] for cell in output_storage]
+            results = [cell[0] for cell in output_storage]
+            for cell in passing:  # inputs and views: nothing keeps the caller's memory
+                cell[0] = None
+            return results
 
         run.allow_gc = False  # type: ignore[attr-defined]
         run.storage_map = storage_map  # type: ignore[attr-defined]

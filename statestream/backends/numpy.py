@@ -1,8 +1,7 @@
 """The reference engine: plain numpy with a reverse-mode tape of its own.
 
-Nothing is compiled: the function is run anew at each call. Results depend on the function and the inputs
-only, not on what else is computed beside or where arrays lie in memory. Threads are those of numpy's BLAS,
-which reads OPENBLAS_NUM_THREADS when it starts: whoever starts the process sets it.
+Nothing is compiled: the function is run anew at each call. Results depend on the function and the inputs only: not on
+what else is computed beside, where arrays lie in memory, or how many threads there are, since it always uses one.
 """
 
 from __future__ import annotations
@@ -278,8 +277,7 @@ class Engine(Backend):
         if not device.startswith("cpu"):
             raise BackendError(f"backend numpy runs on cpu only, not on {device}")
         self.dtype = dtype
-        if threads is not None:
-            limit_blas(threads)
+        limit_blas(1)  # more would change bits with the number of threads, and hardly help
 
     def build(self, function: StepFunction, inputs: Mapping[Hashable, tuple[int, ...]]) -> Compiled:
         """Run it once on zeros, which finds wrong shapes."""

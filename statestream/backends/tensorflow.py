@@ -231,7 +231,8 @@ class Engine(Backend):
                 tf.config.threading.set_inter_op_parallelism_threads(threads)
         except RuntimeError as problem:
             raise BackendError(f"tensorflow is already set up in this process: {problem}") from problem
-        self.device = "/GPU:0" if kind == "gpu" else "/CPU:0"
+        self.remote = kind == "gpu"
+        self.device = "/GPU:0" if self.remote else "/CPU:0"
         with silenced_log():
             tf.zeros(())  # starts the engine: only now can tensors be made from arrays
 
@@ -254,39 +255,42 @@ class Engine(Backend):
         except (ValueError, TypeError, tf.errors.OpError) as problem:
             raise BackendError(str(problem).strip().splitlines()[0]) from problem
         run = graph.inference_fn.call_preflattened
-        shared = _warm_up(run, [inputs[key] for key in keys])
+        shared = self._warm_up(run, [inputs[key] for key in keys])
 
         def call(arrays: Mapping[Hashable, np.ndarray]) -> dict[Hashable, np.ndarray]:
             results = run([_borrow(arrays[key]) for key in keys])
-            found = {name: np.asarray(memoryview(one)) for name, one in zip(names, results, strict=True)}
+            found = {name: self._read(one) for name, one in zip(names, results, strict=True)}
             for place in shared:
                 found[names[place]] = found[names[place]].copy()
             return found
 
         return call
 
+    def _read(self, result: Any) -> np.ndarray:
+        """A result as an array: over its own memory, or fetched from another device."""
+        return np.asarray(result.numpy() if self.remote else memoryview(result))
+
+    def _warm_up(self, run: Callable[..., Any], shapes: Sequence[tuple[int, ...]]) -> list[int]:
+        """Call it twice (the first call optimizes) and tell which results lie in the memory of an input.
+
+        That is fixed when the graph is: TensorFlow reuses memory that nobody else holds, but inputs are held by us.
+        """
+        arrays = []
+        for shape in shapes:
+            memory = np.zeros(4 * math.prod(shape) + 64, np.uint8)
+            start = -memory.ctypes.data % 64
+            arrays.append(memory[start : start + 4 * math.prod(shape)].view(np.float32).reshape(shape))
+        shared: list[int] = []
+        for _ in range(2):
+            results = [self._read(one) for one in run([_borrow(one) for one in arrays])]
+            shared = [i for i, one in enumerate(results) if any(np.may_share_memory(one, array) for array in arrays)]
+        return shared
+
 
 def _borrow(array: np.ndarray) -> Any:
     """A tensor over the array's own memory if that is 64-byte aligned (a copy otherwise, made by TensorFlow).
 
     TensorFlow writes into memory of its own only, and nothing of a call is left when it has returned, except results
-    that are views of inputs: those are found by `_warm_up`.
+    that are views of inputs: those are found by `Engine._warm_up`.
     """
     return EagerTensor(array, "", None)
-
-
-def _warm_up(run: Callable[..., Any], shapes: Sequence[tuple[int, ...]]) -> list[int]:
-    """Call it twice (the first call optimizes) and tell which results lie in the memory of an input.
-
-    That is fixed when the graph is: TensorFlow reuses memory that nobody else holds, but inputs are held by us.
-    """
-    arrays = []
-    for shape in shapes:
-        memory = np.zeros(4 * math.prod(shape) + 64, np.uint8)
-        start = -memory.ctypes.data % 64
-        arrays.append(memory[start : start + 4 * math.prod(shape)].view(np.float32).reshape(shape))
-    shared: list[int] = []
-    for _ in range(2):
-        results = [np.asarray(memoryview(one)) for one in run([_borrow(one) for one in arrays])]
-        shared = [i for i, one in enumerate(results) if any(np.may_share_memory(one, array) for array in arrays)]
-    return shared

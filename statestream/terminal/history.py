@@ -15,12 +15,12 @@ _LONGEST = 10_000
 
 
 class LineHistory(FileHistory):
-    """Lines in a file that only the user can read. A full disk or a line of junk costs the history, not the session."""
+    """Lines in a file that only the user can read. A full disk costs the history, not the session."""
 
     def store_string(self, string: str) -> None:
         """Append a line."""
         if len(string) <= _LONGEST:
-            with suppress(OSError, UnicodeError):
+            with suppress(OSError):
                 super().store_string(string)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 ArrayKey = tuple[str, str, str]
 """(item, kind, name). Kind is one of KINDS; a state's name is empty, an update's is "<item>.<parameter>"."""
@@ -15,7 +15,7 @@ class ArraySpec:
     """One float32 array of a session.
 
     shape: () for a scalar. minimum / maximum: bounds of its values, None where there is none. internal: memory an
-    item keeps for itself, which listings leave out.
+    item keeps for itself, which listings leave out. help: what its values mean, in a few words.
     """
 
     key: ArrayKey
@@ -23,6 +23,7 @@ class ArraySpec:
     minimum: float | None = None
     maximum: float | None = None
     internal: bool = False
+    help: str = field(default="", compare=False)
 
     @property
     def size(self) -> int:

@@ -132,7 +132,7 @@ def test_commands_answer_with_text(learner: sst.Session, command: str, words: li
         ("stream -1", "must not be negative"),
         ("split 99", "allowed is 0 to 6"),
         ("set deep lr fast", "a number is needed"),
-        ("set deep speed 1", "deep has: "),
+        ("set deep speed 1", "deep has no parameter 'speed'; it has: lr, "),
         ("set deep lr -1", "allowed is from 0"),
         ("set deep lr nan", "not all finite"),
         ("set nobody lr 1", "no item 'nobody'"),

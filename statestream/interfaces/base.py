@@ -97,9 +97,9 @@ class Interface(ABC):
         """Its outputs, in the shapes of their pools; a type adds what it measures and what it remembers."""
         return tuple(self.variable(topic, self.shapes[topic]) for topic in self.outputs)
 
-    def variable(self, name: str, shape: tuple[int, ...], internal: bool = False) -> ArraySpec:
-        """The description of one variable. internal: memory that listings leave out."""
-        return ArraySpec((self.name, "variable", name), shape, internal=internal)
+    def variable(self, name: str, shape: tuple[int, ...], internal: bool = False, meaning: str = "") -> ArraySpec:
+        """The description of one variable. internal: memory that listings leave out; meaning: of its values, in a few words."""
+        return ArraySpec((self.name, "variable", name), shape, internal=internal, help=meaning)
 
     def initial(self, key: ArrayKey) -> Array:
         """The value of one of its arrays at frame 0; needs no data. Variables start at 0 if a type says nothing else.

@@ -67,13 +67,14 @@ class RomanNumerals(Interface):
 
     def variables(self) -> tuple[ArraySpec, ...]:
         """The public ones of the class's docstring, and what it remembers."""
-        specs = [*super().variables(), self.variable("_trigger_", (self.agents,))]
+        specs = [*super().variables(), self.variable("_trigger_", (self.agents,), meaning="1 where a numeral began")]
         specs += [self.variable(name, (self.agents,), internal=True) for name in _MEMORY]
         specs.append(self.variable("_mode_", (), internal=True))
         if IMAGE in self.outputs:
             specs.append(self.variable("_image_", self.shapes[IMAGE], internal=True))
         if self.confusion and self.record:
-            specs += [self.variable(*entry) for entry in self.confusion.measures.items()]
+            measured = self.confusion
+            specs += [self.variable(*entry, meaning=measured.help[entry[0]]) for entry in measured.measures.items()]
             memory = self.confusion.memory | self.record.shapes
             specs += [self.variable(*entry, internal=True) for entry in memory.items()]
         return tuple(specs)

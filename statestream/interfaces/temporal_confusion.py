@@ -75,6 +75,10 @@ class TemporalConfusion:
         self.matrix, self.accuracy = matrix, accuracy
         self.slots, self.slot = f"{matrix}.slots", f"{matrix}.slot"
         self.measures: dict[str, tuple[int, ...]] = {matrix: (window, classes, classes), accuracy: (window,)}
+        self.help = {
+            matrix: f"answers by delay, label, class; mean of {mean_over} frames",
+            accuracy: "accuracy by delay: frames since the stimulus was written",
+        }
         self.memory: dict[str, tuple[int, ...]] = {self.slots: (mean_over, window, classes, classes), self.slot: ()}
 
     def score(

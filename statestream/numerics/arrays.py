@@ -12,7 +12,7 @@ from statestream.numerics.shapes import Shape, parameter_shapes, scalars
 if TYPE_CHECKING:
     from statestream.graph import Item, Network
 
-LOSS_VARIABLES = ("loss0", "loss1")
+LOSS_VARIABLES = {"loss0": "of the agents kept out of learning", "loss1": "of the agents that learn"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,10 @@ def _learning(network: Network, item: Item) -> list[ArraySpec]:
     entries = trained(network, item.name)
     for one in entries:
         names |= dict.fromkeys((f"grad.{one.full_name}", *optimizer.variables(one.full_name)), one.shape)
-    variables = [ArraySpec((item.name, "variable", name), shape) for name, shape in names.items()]
+    variables = [
+        ArraySpec((item.name, "variable", name), shape, help=LOSS_VARIABLES.get(name, ""))
+        for name, shape in names.items()
+    ]
     return variables + [ArraySpec((item.name, "update", one.name), one.shape) for one in entries]
 
 

@@ -65,6 +65,8 @@ def item_data(core: SessionCore, name: str) -> dict[str, Any]:
                 data["state"] = values
             else:
                 data.setdefault(f"{kind}s", {})[array] = values
+                if core.plan.specs[slot.spec.key].help:
+                    data.setdefault("help", {})[array] = core.plan.specs[slot.spec.key].help
     return data
 
 
@@ -75,7 +77,10 @@ def item_text(data: Mapping[str, Any]) -> str:
     if "state" in data:
         lines += _group("state", {"": _array_text(data["state"])})
     for kind in ("parameters", "variables", "updates"):
-        lines += _group(kind, {name: _array_text(value) for name, value in data.get(kind, {}).items()})
+        values, meant = data.get(kind, {}), data.get("help", {})
+        lines += _group(
+            kind, {n: _array_text(v) + (f"  ({meant[n]})" if n in meant else "") for n, v in values.items()}
+        )
     return "\n".join(lines)
 
 

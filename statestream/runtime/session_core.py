@@ -138,7 +138,7 @@ class SessionCore:
         resolved = (item, kind, name)
         if resolved not in self.arena.layout.by_key:
             names = [k[2] for k in self.arena.layout.by_key if k[:2] == (item, kind)]
-            raise RequestError(f"there is no {describe(key)}; {item} has: {', '.join(names) or 'none of that kind'}")
+            raise RequestError(f"{item} has no {kind} {key[2]!r}; it has: {', '.join(filter(None, names)) or 'none'}")
         return resolved
 
     def set_values(self, key: ArrayKey, value: np.ndarray | float) -> None:

@@ -7,8 +7,8 @@ import sys
 
 import numpy as np
 import pytest
-from numerics_networks import network
 
+from numerics_networks import network
 from statestream.catalogue import default_catalogue
 from statestream.graph import load_graph
 from statestream.numerics.apply import apply_updates

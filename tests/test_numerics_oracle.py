@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from numerics_networks import ORACLE_CASES, compiled, compute, oracle_case, start, state
 
 ENGINES = ("numpy", "tensorflow", pytest.param("theano", marks=pytest.mark.slow))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from numerics_networks import compute, draw, network, start, state
 
+from numerics_networks import compute, draw, network, start, state
 from statestream.numerics.errors import UnsupportedError
 from statestream.numerics.step import Step
 

@@ -6,8 +6,8 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from numerics_networks import compiled, compute, draw, network, start, state
 
+from numerics_networks import compiled, compute, draw, network, start, state
 from statestream.catalogue import default_catalogue
 from statestream.graph import load_graph
 from statestream.numerics.apply import apply_updates

@@ -13,9 +13,9 @@ from textwrap import dedent
 
 import numpy as np
 import pytest
-from nets import COUNTER, LEARNER, READER, changed
 
 import statestream as sst
+from nets import COUNTER, LEARNER, READER, changed
 from statestream.runtime import registry
 
 

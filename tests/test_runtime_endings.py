@@ -11,10 +11,10 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from nets import COUNTER, LEARNER, READER, changed
-from processes import eventually, lives, nothing_left, pids
 
 import statestream as sst
+from nets import COUNTER, LEARNER, READER, changed
+from processes import eventually, lives, nothing_left, pids
 from statestream.memory import Arena, segment
 from statestream.runtime import registry
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from nets import COUNTER, LEARNER, READER, changed
 
 import statestream as sst
+from nets import COUNTER, LEARNER, READER, changed
 
 
 def everything(session: Any) -> dict[str, np.ndarray]:

@@ -98,7 +98,7 @@ class Interface(ABC):
         return tuple(self.variable(topic, self.shapes[topic]) for topic in self.outputs)
 
     def variable(self, name: str, shape: tuple[int, ...], internal: bool = False, meaning: str = "") -> ArraySpec:
-        """The description of one variable. internal: memory that listings leave out; meaning: of its values, in a few words."""
+        """The description of one variable. internal: memory that listings leave out. meaning: in a few words."""
         return ArraySpec((self.name, "variable", name), shape, internal=internal, help=meaning)
 
     def initial(self, key: ArrayKey) -> Array:

@@ -78,9 +78,8 @@ def item_text(data: Mapping[str, Any]) -> str:
         lines += _group("state", {"": _array_text(data["state"])})
     for kind in ("parameters", "variables", "updates"):
         values, meant = data.get(kind, {}), data.get("help", {})
-        lines += _group(
-            kind, {n: _array_text(v) + (f"  ({meant[n]})" if n in meant else "") for n, v in values.items()}
-        )
+        texts = {name: _array_text(value) for name, value in values.items()}
+        lines += _group(kind, {n: f"{text}  ({meant[n]})" if n in meant else text for n, text in texts.items()})
     return "\n".join(lines)
 
 

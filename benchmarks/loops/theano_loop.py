@@ -1,6 +1,7 @@
-"""PyTensor: one function with shared variables and updates; the engine's mode and convolutions are statestream's own.
+"""PyTensor: one function of all arrays per frame; the engine's linker and convolutions are statestream's own.
 
-PyTensor has no convolution of this kind, and its own linkers were slower here: the loop gets the best there is.
+PyTensor has no convolution of this kind. Its own linkers were no faster here (docs/decisions.md), so the loop gets the
+best there is, with the same settings as the backend: explicit inputs and outputs, results copied into the state.
 """
 
 from typing import Any
@@ -23,25 +24,27 @@ def make(threads: int, learn: bool) -> Step:
     from statestream.backends._theano_linker import NumpyLinker
     from statestream.backends._theano_ops import convolve
 
-    first_span, second_span = Span(32, 5, 2), Span(16, 5, 4)
+    arrays: list[np.ndarray] = []
+    symbols: list[Any] = []
 
-    def shared(value: Any) -> Any:
-        return pytensor.shared(np.asarray(value, "float32"), shape=np.shape(value), borrow=True)
+    def array(value: Any) -> Any:
+        arrays.append(np.array(value, np.float32))
+        symbols.append(pt.tensor(dtype="float32", shape=np.shape(value)))
+        return symbols[-1]
 
-    drawn = weights()
-    w1, w2 = shared(drawn[0]), shared(drawn[1])
-    w3, w4 = (shared(np.ascontiguousarray(w.reshape(w.shape[0], -1).T)) for w in drawn[2:])
-    b1, b2, b3, b4 = (shared(np.zeros(n)) for n in (16, 32, 64, 10))
-    trained = [w1, w2, w3, w4, b3]
-    count = shared(0.0)
+    w1, w2, *dense = weights()
+    w1, w2 = array(w1), array(w2)
+    w3, w4 = (array(w.reshape(w.shape[0], -1).T) for w in dense)
+    b1, b2, b3, b4 = (array(np.zeros(n)) for n in (16, 32, 64, 10))
     shapes = ((1, 32, 32), (16, 16, 16), (32, 4, 4), (64,), (10,), (10,))
-    image, h1, h2, h3, prediction, label = (shared(np.zeros((AGENTS, *shape))) for shape in shapes)
+    image, h1, h2, h3, prediction, label = (array(np.zeros((AGENTS, *shape))) for shape in shapes)
+    shown, noise = (array(np.zeros((AGENTS, 1, 32, 32))) for _ in range(2))
 
     def l1(x: Any) -> Any:
-        return convolve(x, w1, first_span, first_span) + b1.dimshuffle("x", 0, "x", "x")
+        return convolve(x, w1, Span(32, 5, 2), Span(32, 5, 2)) + b1.dimshuffle("x", 0, "x", "x")
 
     def l2(x: Any) -> Any:
-        return convolve(x, w2, second_span, second_span) + b2.dimshuffle("x", 0, "x", "x")
+        return convolve(x, w2, Span(16, 5, 4), Span(16, 5, 4)) + b2.dimshuffle("x", 0, "x", "x")
 
     def l3(x: Any) -> Any:
         return pt.dot(x.reshape((AGENTS, 512)), w3) + b3
@@ -50,31 +53,35 @@ def make(threads: int, learn: bool) -> Step:
         return softmax(pt.dot(x, w4) + b4, axis=1)
 
     def adam(loss: Any) -> list[tuple[Any, Any]]:
+        trained = [w1, w2, w3, w4, b3]
+        count = array(0.0)
         now = count + 1
         rate = -RATE * pt.sqrt(1 - BETA2**now) / (1 - BETA1**now)
-        updates = [(count, now)]
+        changes = [(count, now)]
         for parameter, gradient in zip(trained, pytensor.grad(loss, trained), strict=True):
-            m, v = (shared(np.zeros(parameter.get_value().shape)) for _ in range(2))
+            m, v = (array(np.zeros(parameter.type.shape)) for _ in range(2))
             m2, v2 = BETA1 * m + (1 - BETA1) * gradient, BETA2 * v + (1 - BETA2) * gradient * gradient
-            updates += [(parameter, parameter + rate * m2 / (pt.sqrt(v2) + 1e-6)), (m, m2), (v, v2)]
-        return updates
+            changes += [(parameter, parameter + rate * m2 / (pt.sqrt(v2) + 1e-6)), (m, m2), (v, v2)]
+        return changes
 
-    new_image, noise = (pt.tensor(dtype="float32", shape=(AGENTS, 1, 32, 32)) for _ in range(2))
-    new_label = pt.tensor(dtype="float32", shape=(AGENTS, 10))
     n1 = l1(image)
-    n4 = l4(h3)
-    updates = [(h1, n1), (h2, l2(h1)), (h3, l3(h2)), (prediction, n4)]
-    updates += [(image, 0.1 * noise + new_image), (label, new_label)]
+    changes = [(h1, n1), (h2, l2(h1)), (h3, l3(h2)), (prediction, l4(h3)), (image, 0.1 * noise + shown)]
     if learn:
-        updates += adam(pt.mean(-label * pt.log(pt.maximum(l4(l3(l2(n1))), 1e-6))))
-    updates = [(variable, pt.cast(value, "float32")) for variable, value in updates]
-    mode = Mode(NumpyLinker(), "fast_run").excluding("fusion", "inplace", "BlasOpt")
-    frame = pytensor.function([new_image, new_label, noise], n4, updates=updates, mode=mode)
+        changes += adam(pt.mean(-label * pt.log(pt.maximum(l4(l3(l2(n1))), 1e-6))))
+    mode = Mode(NumpyLinker(), "merge").excluding("fusion", "inplace", "BlasOpt")
+    results = [pt.cast(value, "float32") for _, value in changes]
+    frame = pytensor.function(symbols, results, mode=mode, on_unused_input="ignore")
     frame.trust_input = True
+    place = {symbol: position for position, symbol in enumerate(symbols)}
+    targets = [arrays[place[symbol]] for symbol, _ in changes]
     generator = np.random.default_rng(2)
 
-    def step(image: np.ndarray, label: np.ndarray) -> np.ndarray:
-        noise = generator.standard_normal((AGENTS, 1, 32, 32), dtype=np.float32)
-        return np.array(frame(image.copy(), label.copy(), noise))
+    def step(new_image: np.ndarray, new_label: np.ndarray) -> np.ndarray:
+        arrays[place[shown]] = new_image
+        generator.standard_normal(dtype=np.float32, out=arrays[place[noise]])
+        for target, value in zip(targets, frame(*arrays), strict=True):
+            np.copyto(target, value)
+        np.copyto(arrays[place[label]], new_label)
+        return arrays[place[prediction]]
 
     return step

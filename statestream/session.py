@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import operator
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -223,7 +224,7 @@ class Handle(Reader):
 
     def step(self, frames: int = 1) -> None:
         """Compute that many more frames, and return when they are complete."""
-        self._client.request("advance", frames=frames)
+        self._client.request("advance", frames=operator.index(frames))
 
     def stream(self, frames: int | None = None) -> None:
         """Let the network run: that many frames, or until `pause`. Returns at once."""
@@ -316,12 +317,18 @@ class Session(Handle):
         wait: bool = True,
     ) -> None:
         network = _network(source, backend, agents, overrides, strict)
-        chosen = settings.load()
+        try:
+            chosen = settings.load()
+        except settings.SettingsError as error:
+            raise SessionError(str(error)) from error
         if seed is None:
             seed = chosen.random_seed if network.random_seed is None else network.random_seed
-        client = Client.start(network, seed, chosen.threads if threads is None else threads, listener)
+        seed, threads = operator.index(seed), operator.index(chosen.threads if threads is None else threads)
+        client = Client.start(network, seed, threads, listener)
         super().__init__(client, network)
         _open_sessions.add(self)
+        # A session that nobody holds any more ends; nothing may wait in a finalizer, so it only hears of it.
+        weakref.finalize(self, client.let_go).atexit = False
         if wait:
             self.wait_ready()
 

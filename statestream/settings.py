@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -39,7 +41,10 @@ def home() -> Path:
 
 
 def load() -> Settings:
-    """Read the settings; a missing file is written with the defaults. SettingsError names what is wrong."""
+    """Read the settings; a missing file is written with the defaults, if it can be.
+
+    SettingsError names what is wrong.
+    """
     path = home() / FILE
     try:
         if not path.exists():
@@ -65,6 +70,13 @@ def _value(path: Path, name: str, default: Any, found: Mapping[str, Any]) -> Any
 
 
 def _write_defaults(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     lines = [f"{field.name}: {field.default!r}" for field in fields(Settings)]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    draft = path.with_name(f".{FILE}.{os.getpid()}.{threading.get_ident()}")
+    # Without a place to write, the defaults hold all the same.
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            draft.write_text("\n".join(lines) + "\n", encoding="utf-8")
+            draft.replace(path)  # whole at once: another process may be reading
+        finally:
+            draft.unlink(missing_ok=True)

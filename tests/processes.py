@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
-from statestream.memory import Arena, Record, SegmentError, Word
+from statestream.memory import Arena, Record, SegmentError, Word, segment
 from statestream.runtime import registry
 
 
@@ -25,6 +26,30 @@ def lives(pid: int) -> bool:
     except OSError:
         return False
     return fields[0] != "Z"
+
+
+def ours() -> set[int]:
+    """Processes below this one that work for its sessions: those with its own $STATESTREAM_HOME."""
+    mark = f"STATESTREAM_HOME={os.environ['STATESTREAM_HOME']}".encode()
+    found = set()
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdecimal() and int(folder.name) != os.getpid():
+            # It may end while we look.
+            with suppress(OSError):
+                if mark in (folder / "environ").read_bytes().split(b"\0") and lives(int(folder.name)):
+                    found.add(int(folder.name))
+    return found
+
+
+def orphans() -> list[str]:
+    """Shared memory of sessions whose core is gone. (Other people's sessions may come and go while tests run.)"""
+    found = []
+    for name in segment.names(registry.segment_name(0)[:-1]):
+        # It may be removed while we look.
+        with suppress(SegmentError):
+            if not lives(Arena.attach(name).control.get(Word.CORE_PID)):
+                found.append(name)
+    return found
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> bool:

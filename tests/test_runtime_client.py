@@ -16,6 +16,7 @@ import pytest
 
 import statestream as sst
 from nets import COUNTER, LEARNER, READER, changed
+from processes import ours
 from statestream.runtime import registry
 
 
@@ -225,11 +226,11 @@ def test_sources_a_network_and_a_file(tmp_path: Path) -> None:
 
 
 def test_a_wrong_graph_starts_nothing() -> None:
-    before = registry.running()
+    before = ours()
     with pytest.raises(sst.GraphError) as caught:
         sst.Session({**COUNTER, "agents": 0, "neuron_pools": {"a b": {}}})
     assert len(caught.value.findings) >= 2
-    assert registry.running() == before
+    assert ours() == before
 
 
 def test_what_is_not_built_says_so(learner: sst.Session, tmp_path: Path) -> None:

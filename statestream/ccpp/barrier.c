@@ -187,7 +187,12 @@ static PyObject *py_load(PyObject *self, PyObject *args) {
     if (!PyArg_ParseTuple(args, "y*n", &buffer, &offset))
         return NULL;
     _Atomic int64_t *word = at(&buffer, offset, 8);
-    int64_t value = word ? atomic_load(word) : 0;
+    int64_t value = 0;
+    if (word) {
+        /* Plain reads before it (a copy of arrays) must not be done after it: an atomic load orders only what follows. */
+        atomic_thread_fence(memory_order_acquire);
+        value = atomic_load(word);
+    }
     PyBuffer_Release(&buffer);
     return word ? PyLong_FromLongLong(value) : NULL;
 }
@@ -199,8 +204,11 @@ static PyObject *py_store(PyObject *self, PyObject *args) {
     if (!PyArg_ParseTuple(args, "w*nL", &buffer, &offset, &value))
         return NULL;
     _Atomic int64_t *word = at(&buffer, offset, 8);
-    if (word)
+    if (word) {
         atomic_store(word, value);
+        /* Plain writes after it (of arrays) must not be seen before it: an atomic store orders only what precedes. */
+        atomic_thread_fence(memory_order_release);
+    }
     PyBuffer_Release(&buffer);
     if (!word)
         return NULL;

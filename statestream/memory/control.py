@@ -33,7 +33,8 @@ class Word(IntEnum):
     COMMITTED = 7
     """2 * (completed frames) + (which of the two copy tables is valid): both turn in one write."""
     STARTED = 8
-    """Frames that were begun: one more than completed while a frame is being computed, else equal."""
+    """Frames that were begun: one more than completed while a frame is being computed and after one that could not be
+    committed, else equal."""
     GENERATION = 9
     """Odd while the core writes committed values between two frames; grows with every such write."""
     SPLIT = 10

@@ -6,14 +6,17 @@ import json
 import os
 import selectors
 import subprocess
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any
 
 from statestream.runtime import launch
 from statestream.runtime.plan import Participant
 
+_LAST_WORDS = 1.0
+"""Seconds that a dying child's report, and then its end, may take to arrive."""
 _MODULES = {True: "statestream.runtime.worker", False: "statestream.runtime.interface_process"}
 
 
@@ -29,6 +32,9 @@ class Child:
     """Item -> waiting, compiling or ready."""
     failure: dict[str, Any] | None = None
     received: bytes = b""
+    closed: bool = False
+    """Its pipe is closed: it has ended, or is about to."""
+    reading: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def pid(self) -> int:
@@ -37,23 +43,23 @@ class Child:
 
 
 class Children:
-    """All participants' processes. `poll` is called by the core's input thread whenever a pipe has something."""
+    """All participants' processes. `read` may be called from any thread when a child's pipe has something."""
 
     def __init__(self, notify: Callable[[dict[str, Any]], None]) -> None:
         self._notify = notify
         self.all: list[Child] = []
 
-    def start(
-        self, participants: Sequence[Participant], segment: str, log: IO[bytes], environment: Mapping[str, str]
-    ) -> None:
+    def start(self, participants: Sequence[Participant], segment: str, log: IO[bytes]) -> None:
         """Start one process for each participant; from the main thread, see launch.die_with_parent."""
         for participant in participants:
             reading, writing = os.pipe()
             arguments = ["--parent", str(os.getpid()), "--segment", segment]
             arguments += ["--index", str(participant.index), "--report", str(writing)]
             module = _MODULES[bool(participant.backend)]
-            process = launch.start(module, arguments, log, [writing], environment)
-            os.close(writing)
+            try:
+                process = launch.start(module, arguments, log, [writing])
+            finally:
+                os.close(writing)
             os.set_blocking(reading, False)
             self.all.append(Child(participant, process, reading, items=dict.fromkeys(participant.items, "waiting")))
 
@@ -69,19 +75,24 @@ class Children:
 
     def dead(self) -> list[Child]:
         """Children that ended or reported a failure."""
-        return [child for child in self.all if child.failure is not None or child.process.poll() is not None]
+        # The pipe closes a moment before the process can be waited for, and its closing is what wakes the core.
+        return [
+            child for child in self.all if child.failure is not None or child.closed or child.process.poll() is not None
+        ]
 
     def read(self, child: Child) -> bool:
         """Take in what a child has reported; False when its pipe is closed."""
-        try:
-            data = os.read(child.pipe, 1 << 16)
-        except BlockingIOError:
-            return True
-        child.received += data
-        *lines, child.received = child.received.split(b"\n")
-        for line in lines:
-            self._take(child, json.loads(line))
-        return bool(data)
+        with child.reading:
+            try:
+                data = os.read(child.pipe, 1 << 16)
+            except BlockingIOError:
+                return True
+            child.received += data
+            *lines, child.received = child.received.split(b"\n")
+            for line in lines:
+                self._take(child, json.loads(line))
+            child.closed = not data
+            return bool(data)
 
     def _take(self, child: Child, message: dict[str, Any]) -> None:
         if "item" in message:
@@ -101,13 +112,16 @@ class Children:
         if child.failure is not None:
             failure = child.failure
             return f"{child.participant.title} failed: {failure['failure']} (items: {items})\n{failure['traceback']}"
-        code = child.process.poll()
-        how = f"was ended by signal {-code}" if code is not None and code < 0 else f"ended with status {code}"
+        try:
+            code = child.process.wait(_LAST_WORDS)
+        except subprocess.TimeoutExpired:
+            return f"{child.participant.title} (process {child.pid}) does not report any more (items: {items})"
+        how = f"was ended by signal {-code}" if code < 0 else f"ended with status {code}"
         return f"{child.participant.title} (process {child.pid}) {how} (items: {items})"
 
     def _drain(self, child: Child) -> None:
         # A child that raised reports it just before it ends; its words may still be on the way.
-        deadline = time.monotonic() + 1.0
+        deadline = time.monotonic() + _LAST_WORDS
         with selectors.DefaultSelector() as selector:
             selector.register(child.pipe, selectors.EVENT_READ)
             while child.failure is None and time.monotonic() < deadline:
@@ -123,5 +137,3 @@ class Children:
             except subprocess.TimeoutExpired:
                 child.process.kill()
                 child.process.wait()
-            os.close(child.pipe)
-        self.all.clear()

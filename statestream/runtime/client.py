@@ -7,10 +7,12 @@ import os
 import queue
 import socket
 import subprocess
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -65,41 +67,34 @@ class Client:
     def start(network: Network, seed: int, threads: int = 0, listener: Listener | None = None) -> Client:
         """Start a core for the network; it ends when this client closes or its process ends."""
         ours, theirs = socket.socketpair()
-        with theirs:
-            folder = settings.home() / "log"
-            folder.mkdir(parents=True, exist_ok=True)
-            with (folder / "core.log").open("ab") as log:
-                core = launch.start(
-                    "statestream.runtime.core", ["--owner", str(theirs.fileno())], log, [theirs.fileno()]
-                )
-        connection = Connection(ours)
+        connection, core = Connection(ours), None
         try:
+            with theirs:
+                core = _start_core(theirs)
             connection.send({"network": network.to_json(), "seed": seed, "threads": threads})
-            answer = connection.receive()
-        except (OSError, ProtocolError):
-            answer = None
-        if answer is None or answer.get("event") != "opened":
+            answer = connection.receive() or {"text": f"the core process ended; see {_log_path()}"}
+            if answer.get("event") != "opened":
+                raise SessionError(f"the session could not start: {answer.get('text')}")
+            return Client(connection, Arena.attach(answer["segment"]), answer["session"], core, listener)
+        except BaseException as error:
             connection.close()
-            core.wait()
-            said = (
-                answer.get("text")
-                if answer
-                else f"the core process ended with status {core.returncode}; see {log.name}"
-            )
-            raise SessionError(f"the session could not start: {said}")
-        return Client(connection, Arena.attach(answer["segment"]), answer["session"], core, listener)
+            if core is not None:
+                _end_core(core)
+            if isinstance(error, OSError | ProtocolError | SegmentError):
+                raise SessionError(f"the session could not start: {error}") from error
+            raise
 
     @staticmethod
     def connect(session: int, listener: Listener | None = None) -> Client:
         """Connect to a session that another process owns."""
         stream = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        stream.settimeout(_ENDING)
         try:
             stream.connect(str(registry.socket_path(session)))
             arena = Arena.attach(registry.segment_name(session))
-        except (OSError, SegmentError) as error:
+        except (OSError, SegmentError, registry.RegistryError) as error:
             stream.close()
-            running = ", ".join(map(str, registry.running())) or "none"
-            raise SessionError(f"there is no session {session}; running sessions: {running}") from error
+            raise SessionError(f"there is no session {session} to attach to ({error}){_running()}") from error
         return Client(Connection(stream), arena, session, None, listener)
 
     @property
@@ -112,6 +107,8 @@ class Client:
 
         patience: seconds to wait; None: as long as the core lives, for what may take any time.
         """
+        if threading.current_thread() is self._reader:
+            raise RuntimeError("a listener cannot wait for its own session: answers come by the thread that calls it")
         number = next(self._ids)
         box: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         with self._lock:
@@ -122,6 +119,8 @@ class Client:
             self._connection.send({"id": number, "op": operation, **fields})
         except OSError as error:
             self._pending.pop(number, None)
+            # What was sent of it may be half a message: nothing can follow it.
+            self._connection.close()
             raise SessionError(f"session {self.session} does not answer: {error}") from error
         # Without patience no deadline is needed: the reader puts None as soon as the core's end of it closes.
         try:
@@ -148,29 +147,29 @@ class Client:
         self.request("write", key=list(key), array=encode_array(value))
 
     def close(self) -> None:
-        """Let go of the session; the one who started it ends it."""
-        if self._core is not None and self.alive:
+        """Let go of the session; the one who started it ends it, and returns when it has ended."""
+        from_listener = threading.current_thread() is self._reader
+        if self._core is not None and self.alive and not from_listener:
             # If it cannot answer any more, it is ending already.
             with suppress(SessionError, CommandError):
                 self.request("command", text="exit", patience=_ENDING)
-        self._connection.close()
+        self.let_go()
         if self._core is not None:
-            self._end_core(self._core)
-        if threading.current_thread() is not self._reader:
+            _end_core(self._core)
+        if not from_listener:
             self._reader.join(5)
         _open_clients.discard(self)
 
+    def let_go(self) -> None:
+        """Close the connection and wait for nothing; a session of our own ends by that."""
+        self._connection.close()
+
     def forget(self) -> None:
         """In a forked child: let go of the descriptor, so that the session ends with the parent, not with the child."""
-        os.close(self._connection.fileno())
-
-    def _end_core(self, core: subprocess.Popen[bytes]) -> None:
-        try:
-            core.wait(_ENDING)
-        except subprocess.TimeoutExpired:
-            core.kill()
-            core.wait()
-        registry.reap()
+        self._lock = threading.Lock()  # it may have been held when the process was forked
+        self._gone, self._core = True, None
+        self._trouble = f"session {self.session} belongs to the process that this one was forked from"
+        self._connection.detach()
 
     def _read_all(self) -> None:
         try:
@@ -183,13 +182,18 @@ class Client:
                         box.put(message)
         except ProtocolError as error:
             self._trouble = f"session {self.session}: {error}"
-        self._lost()
+        finally:
+            self._lost()
 
     def _event(self, message: dict[str, Any]) -> None:
         if message["event"] == "broken":
             self._trouble = message["text"]
         if self._listener is not None:
-            self._listener(message)
+            try:
+                self._listener(message)
+            except Exception:
+                # Answers come by this thread too: it must go on.
+                _report_from_thread()
 
     def _lost(self) -> None:
         with self._lock:
@@ -200,8 +204,9 @@ class Client:
             self._explain_loss(self._core)
         for box in waiting:
             box.put(None)
-        if self._listener is not None:
-            self._listener({"event": "closed", "text": self._trouble})
+        self._event({"event": "closed", "text": self._trouble})
+        if self._core is not None:
+            _end_core(self._core)
 
     def _explain_loss(self, core: subprocess.Popen[bytes]) -> None:
         try:
@@ -210,8 +215,44 @@ class Client:
             return
         if status != 0:
             how = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
-            self._trouble = self._trouble or f"the core process of session {self.session} {how}"
+            self._trouble = self._trouble or f"the core process of session {self.session} {how}; see {_log_path()}"
+
+
+def _log_path() -> Path:
+    return settings.home() / "log" / "core.log"
+
+
+def _start_core(owner: socket.socket) -> subprocess.Popen[bytes]:
+    path = _log_path()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as log:
+        return launch.start("statestream.runtime.core", ["--owner", str(owner.fileno())], log, [owner.fileno()])
+
+
+def _end_core(core: subprocess.Popen[bytes]) -> None:
+    """Wait until a core that was told to end has ended; kill it if it does not, and remove what it left."""
+    try:
+        core.wait(_ENDING)
+    except subprocess.TimeoutExpired:
+        core.kill()
+        core.wait()
+    if core.returncode != 0:
+        # If that is not possible now, the next start does it.
+        with suppress(registry.RegistryError):
             registry.reap()
+
+
+def _running() -> str:
+    try:
+        return f"; running sessions: {', '.join(map(str, registry.running())) or 'none'}"
+    except registry.RegistryError:
+        return ""
+
+
+def _report_from_thread() -> None:
+    kind, error, trace = sys.exc_info()
+    assert kind is not None
+    threading.excepthook(threading.ExceptHookArgs((kind, error, trace, threading.current_thread())))
 
 
 _open_clients: weakref.WeakSet[Client] = weakref.WeakSet()

@@ -29,8 +29,9 @@ class Stalled(RuntimeError):
 class FrameClock:
     """Advances the arena frame by frame."""
 
-    def __init__(self, arena: Arena, plan: Plan, check: Callable[[], None]) -> None:
-        """check: raises Stalled if a participant is dead; called while the clock waits."""
+    def __init__(self, arena: Arena, plan: Plan, check: Callable[[int | None], None]) -> None:
+        """check: called while the clock waits, or with the index of a participant that failed; raises Stalled if one
+        is dead or did fail."""
         self._arena, self._plan, self._check = arena, plan, check
         self._schedule = Schedule(clocked_items(plan.network), arena.committed(SCHEDULE))
         self._spin = spin_ns(len(plan.participants))
@@ -50,15 +51,21 @@ class FrameClock:
         self._number = self._number % 0xFFFFFFFF + 1
         missing = control.run_frame(gates, self._number, self._spin, _LOOK_UP_NS)
         while missing:
-            self._check()
+            self._check(None)
             missing = control.wait_arrivals(self._spin, _LOOK_UP_NS)
         trouble = self._arrivals(indices) or self._combine(due)
         if trouble:
-            control.set(Word.STARTED, frame)
+            # STARTED stays, since readers of the frame before the committed one must see that its copies are gone.
             return trouble
         self._arena.commit(written)
         self._measure(frame + 1, begin)
         return ""
+
+    def missing(self) -> list[int]:
+        """Indices of the participants that have not finished the frame in work."""
+        control, frame = self._arena.control, self._arena.control.frame
+        indices = self._step(self._schedule.due(frame))[0]
+        return [i for i in indices if control.record(i, Record.FRAME) != frame or not control.record(i, Record.COUNT)]
 
     def rest(self) -> None:
         """The network stops here for a while: its last rate stays readable, the next frame begins a new one."""
@@ -86,8 +93,7 @@ class FrameClock:
         for index in indices:
             status = control.record(index, Record.STATUS)
             if status == Arrival.FAILED:
-                self._check()
-                raise Stalled(f"{self._plan.participants[index].title} failed")
+                self._check(index)
             if status == Arrival.NOT_FINITE:
                 return self._not_finite(control.record(index, Record.DETAIL))
         return ""

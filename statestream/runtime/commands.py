@@ -30,13 +30,14 @@ class Argument:
 
 @dataclass(frozen=True)
 class Command:
-    """One entry of the table."""
+    """One entry of the table. looks: it changes nothing, and may be answered in the middle of a frame."""
 
     name: str
     help: str
     action: Callable[..., actions.Result]
     arguments: tuple[Argument, ...] = ()
     aliases: tuple[str, ...] = ()
+    looks: bool = False
 
     @property
     def usage(self) -> str:
@@ -48,20 +49,21 @@ _ITEM = Argument("ITEM", "item")
 
 COMMANDS: tuple[Command, ...] = (
     Command("help", "list the commands, or explain one", lambda core, *names: _help(*names),
-            (Argument("COMMAND", "command", True),), ("?",)),
+            (Argument("COMMAND", "command", True),), ("?",), looks=True),
     Command("stream", "compute frames: N of them, or until paused", actions.stream, (Argument("N", "count", True),)),
     Command("pause", "stop after the frame that is being computed", actions.pause),
     Command("step", "compute one frame", actions.step),
-    Command("state", "the session: id, frame, speed, agents, split, what it is doing", actions.state),
-    Command("nps", "list the neuron-pools", actions.neuron_pools),
-    Command("sps", "list the synapse-pools", actions.synapse_pools),
-    Command("plasts", "list the plasticities", actions.plasticities),
-    Command("ifs", "list the interfaces", actions.interfaces),
-    Command("show", "an item's settings, parameters, variables and statistics of its arrays", actions.show, (_ITEM,)),
+    Command("state", "the session: id, frame, speed, agents, split, what it is doing", actions.state, looks=True),
+    Command("nps", "list the neuron-pools", actions.neuron_pools, looks=True),
+    Command("sps", "list the synapse-pools", actions.synapse_pools, looks=True),
+    Command("plasts", "list the plasticities", actions.plasticities, looks=True),
+    Command("ifs", "list the interfaces", actions.interfaces, looks=True),
+    Command("show", "an item's settings, parameters, variables and statistics of its arrays", actions.show, (_ITEM,),
+            looks=True),
     Command("set", "change a parameter of an item while the network runs", actions.set_parameter,
             (_ITEM, Argument("PARAMETER", "parameter"), Argument("VALUE", "number"))),
     Command("split", "agents 0 to N-1 are kept out of learning", actions.split, (Argument("N", "count"),)),
-    Command("cstat", "the processes: what each computes, how long it takes", actions.process_table),
+    Command("cstat", "the processes: what each computes, how long it takes", actions.process_table, looks=True),
     Command("exit", "end the session", actions.leave),
 )  # fmt: skip
 
@@ -75,6 +77,12 @@ def find(name: str) -> Command:
     near = difflib.get_close_matches(name, known, 1)
     hint = f"did you mean {near[0]!r}?" if near else "'help' lists the commands"
     raise RequestError(f"there is no command {name!r}; {hint}")
+
+
+def only_looks(text: str) -> bool:
+    """Whether a command line changes nothing."""
+    words = text.split()
+    return bool(words) and any(words[0] in (each.name, *each.aliases) and each.looks for each in COMMANDS)
 
 
 def execute(core: SessionCore, text: str) -> actions.Result:

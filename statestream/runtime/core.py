@@ -13,7 +13,8 @@ import socket
 import sys
 import threading
 import traceback
-from typing import Any
+from contextlib import ExitStack
+from typing import IO, Any
 
 from statestream import interfaces, settings
 from statestream.graph import Network
@@ -28,6 +29,9 @@ from statestream.runtime.registry import Registration, RegistryError, register
 from statestream.runtime.schedule import initial_schedule
 from statestream.runtime.server import Server, listen
 from statestream.runtime.session_core import SessionCore
+
+_REFUSALS = (SegmentError, RegistryError, UnsupportedError, interfaces.InterfaceError, settings.SettingsError)
+"""What the user can do something about, said without more words."""
 
 
 class Interruption:
@@ -72,67 +76,55 @@ def run(owner: socket.socket) -> None:
     start = connection.receive()
     if start is None:
         return
-    registration = None
-    try:
-        plan = Plan(Network.from_json(start["network"]))
-        for participant in plan.participants:
-            Step(plan.network, participant.items)  # what cannot be computed is said before anything starts
-        registration = register()
-        arena = create_arena(registration, plan, start)
-    except (
-        SegmentError,
-        RegistryError,
-        UnsupportedError,
-        interfaces.InterfaceError,
-        settings.SettingsError,
-    ) as error:
-        connection.send({"event": "refused", "text": str(error)})
-        _release(registration)
-        return
-    except Exception as error:
-        connection.send(
-            {"event": "refused", "text": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
-        )
-        _release(registration)
-        return
-    try:
-        _session(owner, connection, registration, plan, arena, interrupted)
-    finally:
-        registration.release()
-
-
-def _session(
-    owner: socket.socket,
-    connection: Connection,
-    registration: Registration,
-    plan: Plan,
-    arena: Arena,
-    interrupted: Interruption,
-) -> None:
-    connection.send({"event": "opened", "session": registration.session, "segment": registration.segment_name})
-    server = Server(listen(registration.socket_path), owner)
-    children = Children(server.broadcast)
-    try:
-        folder = settings.home() / "log"
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / f"session-{registration.session}.log").open("wb") as log:
-            children.start(plan.participants, registration.segment_name, log, {})
-        server.watch(children)
-        server.start()
-        for name, client in plan.network.core_clients.items():
+    with ExitStack() as stack:
+        try:
+            core = _open(start, owner, interrupted, stack)
+        except _REFUSALS as error:
+            connection.send({"event": "refused", "text": str(error)})
+            return
+        except Exception as error:
+            traceback.print_exc()
+            connection.send({"event": "refused", "text": f"{type(error).__name__}: {error}"})
+            return
+        connection.send({"event": "opened", "session": core.session, "segment": core.arena.name})
+        core.server.start()
+        for name, client in core.network.core_clients.items():
             text = f"core client {name} of type {client['type']} is not built yet: the session runs without it"
-            server.broadcast({"event": "notice", "text": text})
-        core = SessionCore(registration.session, plan, arena, children, server, interrupted)
-        core.run()
-        server.broadcast({"event": "ended"})
-    finally:
-        children.end()
-        server.close()
+            core.server.broadcast({"event": "notice", "text": text})
+        try:
+            core.run()
+        except Exception:
+            text = f"the core of session {core.session} failed\n{traceback.format_exc()}"
+            core.server.broadcast({"event": "broken", "text": text})
+            raise
+        core.server.broadcast({"event": "ended"})
 
 
-def _release(registration: Registration | None) -> None:
-    if registration is not None:
-        registration.release()
+def _open(start: dict[str, Any], owner: socket.socket, interrupted: Interruption, stack: ExitStack) -> SessionCore:
+    """A session with all that it needs, its processes started; closing the stack takes everything down again."""
+    plan = Plan(Network.from_json(start["network"]))
+    for participant in plan.participants:
+        Step(plan.network, participant.items)  # what cannot be computed is said before anything starts
+    registration = register()
+    stack.callback(registration.release)
+    log = stack.enter_context(_log(registration.session))
+    arena = create_arena(registration, plan, start)
+    server = Server(stack.enter_context(listen(registration.socket_path)), owner)
+    stack.callback(server.close)
+    children = Children(server.broadcast)
+    stack.callback(children.end)
+    children.start(plan.participants, arena.name, log)
+    server.watch(children)
+    return SessionCore(registration.session, plan, arena, children, server, interrupted)
+
+
+def _log(session: int) -> IO[bytes]:
+    folder = settings.home() / "log"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return (folder / f"session-{session}.log").open("wb")
+    except OSError as error:
+        raise settings.SettingsError(f"cannot write the session's log: {error}") from error
 
 
 def main() -> None:

@@ -46,17 +46,16 @@ def run(arena: Arena, index: int, reporter: Reporter) -> None:
     """The interface's life: load, take part in frames."""
     network = Network.from_json(arena.description["network"])
     name = Plan(network).participants[index].items[0]
+    reporter.progress(name, "compiling")
+    interface = interfaces.load(network.interfaces[name]["type"])(network, name, arena.description["seed"])
+    program = InterfaceProgram(arena, interface)
     try:
-        reporter.progress(name, "compiling")
-        interface = interfaces.load(network.interfaces[name]["type"])(network, name, arena.description["seed"])
-        program = InterfaceProgram(arena, interface)
         program.prepare()
         reporter.progress(name, "ready")
-    except Exception as error:
-        reporter.failure(error, [name])
-        return
-    reporter.ready()
-    serve(arena, index, program.frame, reporter, [name])
+        reporter.ready()
+        serve(arena, index, program.frame, reporter)
+    finally:
+        interface.close()
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
@@ -16,9 +16,7 @@ import statestream
 _PR_SET_PDEATHSIG = 1
 
 
-def start(
-    module: str, arguments: Sequence[str], log: IO[bytes], pass_fds: Sequence[int], environment: Mapping[str, str] = {}
-) -> subprocess.Popen[bytes]:
+def start(module: str, arguments: Sequence[str], log: IO[bytes], pass_fds: Sequence[int]) -> subprocess.Popen[bytes]:
     """Run `python -m module arguments` with its output in `log`, in a process group of its own.
 
     A group of its own keeps the terminal's Ctrl-C from it: what that means is for the session's client to say. `-P`
@@ -33,7 +31,7 @@ def start(
         stderr=log,
         pass_fds=pass_fds,
         start_new_session=True,
-        env={**os.environ, **environment, "PYTHONPATH": os.pathsep.join(paths)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
     )
 
 

@@ -9,7 +9,8 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from statestream.memory import Arena, Arrival, Record, RunState, Word
@@ -39,16 +40,16 @@ class Reporter:
         """Something the user should read."""
         self._send({"notice": text})
 
-    def failure(self, error: BaseException, items: Sequence[str]) -> None:
+    def failure(self, error: BaseException) -> None:
         """This participant cannot go on."""
         trace = "".join(traceback.format_exception(error))
-        self._send({"failure": f"{type(error).__name__}: {error}", "items": list(items), "traceback": trace})
+        self._send({"failure": f"{type(error).__name__}: {error}", "traceback": trace})
 
     def _send(self, message: dict[str, Any]) -> None:
         self._pipe.write(json.dumps(message).encode() + b"\n")
 
 
-def serve(arena: Arena, index: int, work: Callable[[int], None], reporter: Reporter, items: Sequence[str]) -> None:
+def serve(arena: Arena, index: int, work: Callable[[int], None], reporter: Reporter) -> None:
     """Take part in frames until the session ends. `work(frame)` computes; NotFinite keeps the frame uncommitted."""
     control, parent = arena.control, os.getppid()
     spin, held = spin_ns(control.get(Word.PARTICIPANTS)), 0
@@ -63,19 +64,20 @@ def serve(arena: Arena, index: int, work: Callable[[int], None], reporter: Repor
             return
         begin = time.perf_counter_ns()
         frame = control.frame
-        status, detail = _attempt(work, frame, reporter, items)
+        status, detail = _attempt(work, frame, reporter)
         control.arrive(index, status, frame, time.perf_counter_ns() - begin, detail)
         if status == Arrival.FAILED:
             return
 
 
-def _attempt(work: Callable[[int], None], frame: int, reporter: Reporter, items: Sequence[str]) -> tuple[Arrival, int]:
+def _attempt(work: Callable[[int], None], frame: int, reporter: Reporter) -> tuple[Arrival, int]:
     try:
         work(frame)
     except NotFinite as found:
         return Arrival.NOT_FINITE, found.slot
-    except Exception as error:
-        reporter.failure(error, items)
+    except BaseException as error:
+        # SystemExit too: whatever ends a step is told, and the core does not wait for an engine's exit handlers.
+        reporter.failure(error)
         return Arrival.FAILED, 0
     return Arrival.DONE, 0
 
@@ -91,13 +93,17 @@ def main(run: Callable[[Arena, int, Reporter], None]) -> None:
     die_with_parent(options.parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     reporter = Reporter(options.report)
-    arena = Arena.attach(options.segment)
-    arena.control.set_record(options.index, Record.PID, os.getpid())
     try:
+        arena = Arena.attach(options.segment)
+        arena.control.set_record(options.index, Record.PID, os.getpid())
         run(arena, options.index, reporter)
     except BrokenPipeError:
-        sys.exit(1)
-    # Engines' own threads and exit handlers may hang or take seconds; nothing here needs them.
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)
+        traceback.print_exc()  # nobody is there to be told
+    except BaseException as error:
+        reporter.failure(error)
+    finally:
+        # Engines' own threads and exit handlers may hang or take seconds; nothing here needs them.
+        with suppress(OSError):  # the log's disk may be full
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(0)

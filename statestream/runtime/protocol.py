@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import socket
 import threading
 from contextlib import suppress
@@ -32,10 +33,6 @@ class Connection:
         self._sending = threading.Lock()
         self._received = bytearray()
         self._searched = 0
-
-    def fileno(self) -> int:
-        """The socket's descriptor, for select."""
-        return self._stream.fileno()
 
     def send(self, message: dict[str, Any]) -> None:
         """Send one message; OSError if the other side is gone or does not take it within 30 s."""
@@ -78,7 +75,7 @@ class Connection:
         self._searched = 0
         try:
             message = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ProtocolError(f"not JSON: {line[:80]!r}") from error
         if not isinstance(message, dict):
             raise ProtocolError(f"not a JSON object: {line[:80]!r}")
@@ -90,6 +87,11 @@ class Connection:
         with suppress(OSError):
             self._stream.shutdown(socket.SHUT_RDWR)
         self._stream.close()
+
+    def detach(self) -> None:
+        """Give the descriptor up without a word to the other side: a copy of it lives in another process."""
+        with suppress(OSError):
+            os.close(self._stream.detach())
 
 
 def encode_array(array: np.ndarray) -> dict[str, Any]:

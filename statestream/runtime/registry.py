@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,8 @@ from statestream.memory import segment
 from statestream.memory.control import Control, Word
 
 HIGHEST_ID = 1023
+_PATIENCE = 10.0
+"""Seconds to wait for another process that looks through the sessions; it takes milliseconds."""
 
 
 class RegistryError(RuntimeError):
@@ -34,7 +37,7 @@ class Registration:
     @property
     def segment_name(self) -> str:
         """Name of the session's shared-memory segment."""
-        return _segment_prefix() + str(self.session)
+        return segment_name(self.session)
 
     @property
     def socket_path(self) -> Path:
@@ -70,7 +73,7 @@ def running() -> list[int]:
     """Ids of the sessions whose core lives, ascending."""
     with _registry_lock():
         _reap_all()
-        return sorted(int(path.stem) for path in _folder().glob("*.lock") if path.stem.isdecimal())
+        return sorted(_sessions_with_lock() | _sessions_with_segment())
 
 
 def segment_name(session: int) -> str:
@@ -102,9 +105,26 @@ def _folder() -> Path:
 
 @contextmanager
 def _registry_lock() -> Iterator[None]:
-    with (_folder() / "registry").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+    path = _folder() / "registry"
+    try:
+        with path.open("w") as handle:
+            _lock_within(handle, _PATIENCE)
+            yield
+    except OSError as error:
+        raise RegistryError(f"cannot use {path.parent}: {error}") from error
+
+
+def _lock_within(handle: IO[str], seconds: float) -> None:
+    # flock knows no deadline; so a thread waits for it, which keeps the lock from being taken late by closing the file.
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return
+    except BlockingIOError:
+        waiting = threading.Thread(target=fcntl.flock, args=(handle, fcntl.LOCK_EX), daemon=True)
+    waiting.start()
+    waiting.join(seconds)
+    if waiting.is_alive():
+        raise RegistryError(f"{handle.name} has been locked by another process for {seconds:g} s; is it stopped?")
 
 
 def _try_lock(session: int) -> IO[str] | None:
@@ -118,7 +138,7 @@ def _try_lock(session: int) -> IO[str] | None:
 
 
 def _reap_all() -> list[int]:
-    locked = {int(path.stem) for path in _folder().glob("*.lock") if path.stem.isdecimal()}
+    locked = _sessions_with_lock()
     reaped = []
     for session in sorted(locked):
         lock = _try_lock(session)
@@ -132,6 +152,10 @@ def _reap_all() -> list[int]:
             _remove(session)
             reaped.append(session)
     return reaped
+
+
+def _sessions_with_lock() -> set[int]:
+    return {int(path.stem) for path in _folder().glob("*.lock") if path.stem.isdecimal()}
 
 
 def _sessions_with_segment() -> set[int]:

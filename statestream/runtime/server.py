@@ -11,6 +11,7 @@ import os
 import selectors
 import socket
 import threading
+import traceback
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,11 +24,13 @@ from statestream.runtime.protocol import Connection, ProtocolError
 
 _LONGEST_BACKLOG = 1 << 30
 """Bytes that a client may leave unread before it is dropped."""
+_MOST_PEERS = 200
+"""Clients at the same time: well below the descriptors that a process may open."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """One message of a client. An empty message means that the client which owns the session is gone."""
+    """One message of a client."""
 
     peer: Peer
     message: dict[str, Any]
@@ -56,14 +59,16 @@ class Peer:
 
 
 class Server:
-    """See the module. `start` begins the thread; `inbox` and `wait` are the core's side."""
+    """See the module. `start` begins the thread; `inbox`, `stirred`, `owner_gone` and `urgent` are the core's side."""
 
     def __init__(self, listening: socket.socket, owner: socket.socket) -> None:
         self.inbox: deque[Request] = deque()
         self.stirred = threading.Event()
         """Set whenever there may be something new to look at: a request, or news of a child."""
+        self.owner_gone = False
+        """The client that owns the session has left, or nobody can be served any more."""
         self.urgent = False
-        """An end of the session has been asked for."""
+        """An end of the session is wanted, even in the middle of a frame."""
         self._listening, self._lock = listening, threading.Lock()
         self._waking, self._wake = os.pipe()
         os.set_blocking(self._waking, False)
@@ -108,7 +113,6 @@ class Server:
             self._thread.join(patience)
         for peer in list(self._peers):
             peer.connection.close()
-        self._listening.close()
 
     def _poke(self) -> None:
         # A full pipe: it is awake already.
@@ -116,6 +120,14 @@ class Server:
             os.write(self._wake, b"\0")
 
     def _run(self) -> None:
+        try:
+            self._serve()
+        except Exception:
+            # Without this thread nobody could reach the session any more, not even to end it.
+            traceback.print_exc()
+            self._leave()
+
+    def _serve(self) -> None:
         while True:
             self._interest()
             if self._closing and not any(peer.outgoing for peer in self._peers):
@@ -132,8 +144,15 @@ class Server:
                     self._selector.modify(peer.stream, wanted, self._peer_handler(peer))
 
     def _accept(self, _: int) -> None:
-        stream, _address = self._listening.accept()
-        self._add(stream, owner=False)
+        # It fails if the client has given up meanwhile.
+        with suppress(OSError):
+            stream, _address = self._listening.accept()
+            if len(self._peers) < _MOST_PEERS:
+                self._add(stream, owner=False)
+                return
+            with stream:
+                text = f"the session has {_MOST_PEERS} clients already"
+                stream.send(json.dumps({"event": "broken", "text": text}).encode() + b"\n", socket.MSG_DONTWAIT)
 
     def _add(self, stream: socket.socket, owner: bool) -> None:
         peer = Peer(stream, self, owner)
@@ -148,6 +167,8 @@ class Server:
                 if alive and events & selectors.EVENT_READ:
                     alive = peer.connection.fill()
                     self._requests(peer)
+            except BlockingIOError:
+                return  # it was ready, but is no longer
             except (OSError, ProtocolError):
                 alive = False
             if not alive:
@@ -163,13 +184,10 @@ class Server:
 
     def _requests(self, peer: Peer) -> None:
         while (message := peer.connection.buffered()) is not None:
+            self.inbox.append(Request(peer, message))
             if message.get("op") == "command" and str(message.get("text", "")).strip() == "exit":
                 self.urgent = True
-            self._deliver(Request(peer, message))
-
-    def _deliver(self, request: Request) -> None:
-        self.inbox.append(request)
-        self.stirred.set()
+            self.stirred.set()
 
     def _drop(self, peer: Peer) -> None:
         with self._lock:
@@ -179,8 +197,11 @@ class Server:
         self._selector.unregister(peer.stream)
         peer.connection.close()
         if peer.owner:
-            self.urgent = True
-            self._deliver(Request(peer, {}))
+            self._leave()
+
+    def _leave(self) -> None:
+        self.owner_gone = self.urgent = True
+        self.stirred.set()
 
     def _child_reader(self, children: Children, child: Child) -> Callable[[int], None]:
         def handle(_: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import numpy as np
 from statestream.arrays import ArrayKey, describe
 from statestream.graph import Network
 from statestream.memory import Arena, RunState, Word
-from statestream.runtime import protocol
+from statestream.runtime import commands, protocol
 from statestream.runtime.children import Children
 from statestream.runtime.clock import FrameClock, Stalled
 from statestream.runtime.plan import SPLIT, Plan
@@ -21,6 +22,8 @@ from statestream.runtime.server import Request, Server
 
 _LOOK_UP = 0.25
 """Seconds that a paused core sleeps at most before it looks whether its children live."""
+_LONG = 10.0
+"""Seconds after which a frame is remarked on, with the names of those who have not finished it."""
 
 
 class Ending(RuntimeError):
@@ -60,6 +63,8 @@ class SessionCore:
         self._state = RunState.INITIALIZING
         self._stop_at: int | None = 0
         self._waiters: list[Waiter] = []
+        self._slow = (-1, 0.0)
+        """The last frame that was waited for at a look-up, and since when."""
         self._requests: dict[str, Callable[[Request], None]] = {
             "ready": self._ready,
             "command": self._command,
@@ -90,20 +95,25 @@ class SessionCore:
 
     def run(self) -> None:
         """Serve requests and compute frames until the session ends."""
-        while not self.ended:
-            if self.server.stirred.is_set() or self._state != RunState.STREAMING:
-                self.server.stirred.clear()
-                self._serve()
-                self._look_after_children()
-            if self.ended or self._interrupted():
-                break
-            if self._state == RunState.STREAMING:
-                self._one_frame()
-            else:
-                self.server.stirred.wait(_LOOK_UP)
-        self.arena.control.set(Word.RUN_STATE, RunState.ENDED)
-        self._clock.release_all()
+        try:
+            while not self._leaving():
+                if self.server.stirred.is_set() or self.server.urgent or self._state != RunState.STREAMING:
+                    self.server.stirred.clear()
+                    self._serve()
+                    self._look_after_children()
+                if self._leaving():
+                    break
+                if self._state == RunState.STREAMING:
+                    self._one_frame()
+                else:
+                    self.server.stirred.wait(_LOOK_UP)
+        finally:
+            self.arena.control.set(Word.RUN_STATE, RunState.ENDED)
+            self._clock.release_all()
         self._fail_waiters("session", "the session was ended")
+
+    def _leaving(self) -> bool:
+        return self.ended or self.server.owner_gone or self._interrupted()
 
     def stream(self, frames: int | None = None) -> int | None:
         """Compute that many more frames, None for no end; returns the frame at which it will stop."""
@@ -166,24 +176,37 @@ class SessionCore:
         self.set_values(SPLIT, float(split))
 
     def _serve(self) -> None:
-        while self.server.inbox and not self.ended:
-            request = self.server.inbox.popleft()
-            if not request.message:
-                self.end()
+        # Not more than were there at the beginning: a client that never stops asking must not stop the network.
+        for _ in range(len(self.server.inbox)):
+            self._do(self.server.inbox.popleft())
+            if self.ended:
                 return
-            try:
-                operation = self._requests.get(str(request.message.get("op")))
-                if operation is None:
-                    raise RequestError(f"unknown operation {request.message.get('op')!r}")
-                operation(request)
-            except (RequestError, protocol.ProtocolError) as error:
-                request.refuse("command", str(error))
-            except Stalled as error:
-                request.refuse("session", str(error))
-            except Exception as error:
-                # A defect of ours in one request must not cost the user the session.
-                traceback.print_exc()
-                request.refuse("command", f"internal error: {type(error).__name__}: {error}")
+        if self.server.inbox:
+            self.server.stirred.set()
+
+    def _serve_lookers(self) -> None:
+        """In the middle of a long frame: what only looks need not wait for its end."""
+        while self.server.inbox and self._only_looks(self.server.inbox[0]):
+            self._do(self.server.inbox.popleft())
+
+    def _only_looks(self, request: Request) -> bool:
+        operation, text = request.message.get("op"), str(request.message.get("text", ""))
+        return operation == "read" or (operation == "command" and commands.only_looks(text))
+
+    def _do(self, request: Request) -> None:
+        try:
+            operation = self._requests.get(str(request.message.get("op")))
+            if operation is None:
+                raise RequestError(f"unknown operation {request.message.get('op')!r}")
+            operation(request)
+        except (RequestError, protocol.ProtocolError) as error:
+            request.refuse("command", str(error))
+        except Stalled as error:
+            request.refuse("session", str(error))
+        except Exception as error:
+            # A defect of ours in one request must not cost the user the session.
+            traceback.print_exc()
+            request.refuse("command", f"internal error: {type(error).__name__}: {error}")
 
     def _one_frame(self) -> None:
         try:
@@ -202,12 +225,25 @@ class SessionCore:
         if self._waiters:
             self._answer_waiters()
 
-    def _check(self) -> None:
+    def _check(self, failed: int | None) -> None:
+        """What the clock asks now and then while it waits for a frame, see there."""
         if self.server.urgent or self._interrupted():
             raise Ending
-        dead = self.children.dead()
+        dead = self.children.dead() if failed is None else [self.children.all[failed]]
         if dead:
             raise Stalled("\n".join(self.children.explain(child) for child in dead))
+        self._serve_lookers()
+        self._remark_on_slowness()
+
+    def _remark_on_slowness(self) -> None:
+        frame, since = self._slow
+        if frame != self.frame:
+            self._slow = (self.frame, time.monotonic())
+        elif time.monotonic() - since > _LONG:
+            self._slow = (frame, float("inf"))
+            names = ", ".join(self.plan.participants[index].title for index in self._clock.missing())
+            text = f"frame {frame} has taken {_LONG:g} s so far; not done yet: {names}"
+            self.server.broadcast({"event": "notice", "text": text})
 
     def _look_after_children(self) -> None:
         if self.trouble:
@@ -274,10 +310,7 @@ class SessionCore:
             request.answer()
 
     def _command(self, request: Request) -> None:
-        # The table's handlers act on this object, so they are found late.
-        from statestream.runtime.commands import execute
-
-        result = execute(self, str(request.message.get("text", "")))
+        result = commands.execute(self, str(request.message.get("text", "")))
         if result.until is not None and request.message.get("wait"):
             self.wait_for(request, result.until, result.text, result.data)
         else:

@@ -105,15 +105,11 @@ def run(arena: Arena, index: int, reporter: Reporter) -> None:
     cache = settings.home() / "compiled"
     workers = sum(bool(each.backend) for each in plan.participants)
     threads = description["threads"] or max(1, len(os.sched_getaffinity(0)) // workers)
-    try:
-        backend = backends.load(participant.backend, threads=threads, device=participant.device, cache=cache)
-        program = GroupProgram(arena, plan, participant)
-        program.prepare(backend, description["seed"], reporter)
-    except Exception as error:
-        reporter.failure(error, participant.items)
-        return
+    backend = backends.load(participant.backend, threads=threads, device=participant.device, cache=cache)
+    program = GroupProgram(arena, plan, participant)
+    program.prepare(backend, description["seed"], reporter)
     reporter.ready()
-    serve(arena, index, program.frame, reporter, participant.items)
+    serve(arena, index, program.frame, reporter)
 
 
 if __name__ == "__main__":

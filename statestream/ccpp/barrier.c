@@ -9,6 +9,7 @@
 #include <Python.h>
 #include <errno.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <sys/syscall.h>
@@ -59,6 +60,8 @@ static uint32_t wait_gate(gate_t *gate, uint32_t held, int for_zero, int64_t spi
         return value;
     int64_t begin = now_ns();
     while (now_ns() - begin < spin_ns) {
+        /* Whoever has work to do on this core does it first: spinning costs others nothing, however many they are. */
+        sched_yield();
         for (int i = 0; i < 64; i++) {
             value = atomic_load(&gate->value);
             if (may_pass(value, held, for_zero))

@@ -16,7 +16,7 @@ from statestream.memory import Arena, Arrival, Record, Word
 from statestream.runtime.increments import NotFinite, apply_training
 from statestream.runtime.plan import SCHEDULE, Plan
 from statestream.runtime.schedule import Schedule, clocked_items
-from statestream.runtime.spin import spin_ns
+from statestream.runtime.spin import SPIN_NS
 
 _LOOK_UP_NS = 100_000_000
 _RATE_WINDOW_NS = 1_000_000_000
@@ -34,7 +34,6 @@ class FrameClock:
         is dead or did fail."""
         self._arena, self._plan, self._check = arena, plan, check
         self._schedule = Schedule(clocked_items(plan.network), arena.committed(SCHEDULE))
-        self._spin = spin_ns(len(plan.participants))
         self._number = 0
         self._steps: dict[frozenset[str], tuple[list[int], bytes, np.ndarray]] = {}
         self._shared = [t for t in plan.trainings.values() if t.owner is None]
@@ -49,10 +48,10 @@ class FrameClock:
         indices, gates, written = self._step(due)
         control.set(Word.STARTED, frame + 1)
         self._number = self._number % 0xFFFFFFFF + 1
-        missing = control.run_frame(gates, self._number, self._spin, _LOOK_UP_NS)
+        missing = control.run_frame(gates, self._number, SPIN_NS, _LOOK_UP_NS)
         while missing:
             self._check(None)
-            missing = control.wait_arrivals(self._spin, _LOOK_UP_NS)
+            missing = control.wait_arrivals(SPIN_NS, _LOOK_UP_NS)
         trouble = self._arrivals(indices) or self._combine(due)
         if trouble:
             # STARTED stays, since readers of the frame before the committed one must see that its copies are gone.

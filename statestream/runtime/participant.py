@@ -16,7 +16,7 @@ from typing import Any
 from statestream.memory import Arena, Arrival, Record, RunState, Word
 from statestream.runtime.increments import NotFinite
 from statestream.runtime.launch import die_with_parent
-from statestream.runtime.spin import spin_ns
+from statestream.runtime.spin import SPIN_NS
 
 _LOOK_UP_NS = 500_000_000
 """How long a participant sleeps at most before it looks whether the core still lives."""
@@ -52,9 +52,9 @@ class Reporter:
 def serve(arena: Arena, index: int, work: Callable[[int], None], reporter: Reporter) -> None:
     """Take part in frames until the session ends. `work(frame)` computes; NotFinite keeps the frame uncommitted."""
     control, parent = arena.control, os.getppid()
-    spin, held = spin_ns(control.get(Word.PARTICIPANTS)), 0
+    held = 0
     while control.get(Word.RUN_STATE) != RunState.ENDED:
-        number = control.wait_release(index, held, spin, _LOOK_UP_NS)
+        number = control.wait_release(index, held, SPIN_NS, _LOOK_UP_NS)
         if number == held:
             if os.getppid() != parent:
                 return

@@ -20,6 +20,7 @@ CATALOGUE: Catalogue = replace(default_catalogue(), backends=("numpy", "tensorfl
 """The real one, with the backends by name: they need not be there to check a graph."""
 
 HEAD = "name: test\nagents: 4\n"
+EMPTY = "neuron_pools: {}\nsynapse_pools: {}\nplasticities: {}\ninterfaces: {}\n"
 
 POOLS = """
     image: {shape: [3, 8, 8]}
@@ -56,6 +57,44 @@ def graph(pools: str = "", synapses: str = "", plasticities: str = "", interface
         + section("interfaces", interfaces)
         + more
     )
+
+
+def pool(text: str) -> str:
+    """The graph with one more neuron-pool `p`, given line by line."""
+    return graph(pools="    p:\n" + "\n".join(f"        {line.strip()}" for line in text.strip().splitlines()))
+
+
+def synapse(text: str) -> str:
+    """The graph with one more synapse-pool `s`, given line by line."""
+    return graph(synapses="    s:\n" + "\n".join(f"        {line.strip()}" for line in text.strip().splitlines()))
+
+
+def plasticity(text: str) -> str:
+    """The graph with one more plasticity `p`, given line by line."""
+    return graph(plasticities="    p:\n" + "\n".join(f"        {line.strip()}" for line in text.strip().splitlines()))
+
+
+COMPLETE = LOSS.replace(", ", "\n") + "\nparameter: [[sp, image_hidden, W_0_0]]"
+
+
+def changed(key: str, value: str | None) -> str:
+    """The complete loss with one parameter changed and marked, or left out."""
+    lines = [line for line in COMPLETE.splitlines() if not line.startswith(f"{key}:")]
+    if value is not None:
+        return plasticity("\n".join([*lines, f"{key}: {value} #!"]))
+    return plasticity("\n".join(lines)).replace("    p:\n", "    p: #!\n")
+
+
+def interface(text: str) -> str:
+    """The graph with one interface `i`, given line by line."""
+    return graph(interfaces="    i:\n" + "\n".join(f"        {line.strip()}" for line in text.strip().splitlines()))
+
+
+def write(folder: Path, name: str, text: str) -> Path:
+    path = folder / f"{name}.st_graph"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
 
 
 def load(source: str | Path | Mapping[str, Any], folder: Path | None = None, **options: Any) -> Network:

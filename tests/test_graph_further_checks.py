@@ -1,21 +1,22 @@
-"""The checks that the specification's DO adds, and those that keep a later crash away."""
+"""The checks that the specification's DO adds, and those that keep a later crash away: pools, sharing."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
-from graph_texts import graph, load, odd, says, wrong
-from test_graph_checks import COMPLETE, changed, interface, plasticity, synapse
 
-from statestream.graph import GraphError
-
-
-def pool(text: str) -> str:
-    """The graph with one more neuron-pool `p`, given line by line."""
-    return graph(pools="    p:\n" + "\n".join(f"        {line.strip()}" for line in text.strip().splitlines()))
-
+from graph_texts import (
+    changed,
+    graph,
+    interface,
+    load,
+    odd,
+    pool,
+    says,
+    synapse,
+    wrong,
+)
 
 # --- names and values ---
 
@@ -189,6 +190,35 @@ def test_start_value_from_an_external_model(tmp_path: Path) -> None:
     says(finding, "", "external_models.vgg", "model_file")
 
 
+@pytest.mark.parametrize(
+    ("lines", "key", "words"),
+    [
+        ("dilation: [[2]] #!", "dilation", ["found 2 for input 'image', which is dense", "allowed: 1"]),
+        ("rf: 1\ndilation: [[2]]", "", []),
+        ("rf: 3\ndilation: [[2]]", "", []),
+        (
+            "factor_shapes: [feature]\ntarget_shapes: [[full]] #!",
+            "target_shapes",
+            ["'full' for input 'image'", "'feature'"],
+        ),
+        ("factor_shapes: [spatial]\ntarget_shapes: [[feature]] #!", "target_shapes", ["'feature'", "'spatial'"]),
+        ("factor_shapes: [feature]\nrf: 3 #!", "rf", ["found 3 for input 'image', which is 'feature'", "0 (dense)"]),
+        ("target_shapes: [[scalar]]\nrf: [[3]] #!", "rf", ["'scalar' and has no space"]),
+        ("factor_shapes: [feature]\ntarget_shapes: [[scalar]]\nrf: 0", "", []),
+        ("factor_shapes: [spatial]\nrf: 3", "", []),
+        ("factor_shapes: [feature]\nrf: 3\nfunc: '$00'", "", []),
+    ],
+)
+def test_what_an_input_reaches(tmp_path: Path, lines: str, key: str, words: list[str]) -> None:
+    """What numerics cannot compute is found in the graph already."""
+    text = synapse(f"source: [[image]]\ntarget: hidden\n{lines}")
+    if key:
+        (finding,) = wrong(text, tmp_path)
+        says(finding, "s", key, *words)
+    else:
+        load(text, tmp_path)
+
+
 def test_bounds_in_order(tmp_path: Path) -> None:
     (finding,) = wrong(synapse("source: [[image]]\ntarget: hidden\nmin W_0_0: 1\nmax W_0_0: 0.5 #!"), tmp_path)
     says(finding, "s", "max W_0_0", "found 0.5", "at least")
@@ -283,283 +313,3 @@ def test_sharing_leads_to_the_owner(tmp_path: Path) -> None:
     network = load(text, tmp_path)
     assert network.parameter_owner("b", "W_0_0") == network.parameter_owner("a", "W_0_0") == ("image_hidden", "W_0_0")
     assert network.parameter_owner("hidden", "b") == ("hidden", "b")
-
-
-# --- plasticities ---
-
-
-@pytest.mark.parametrize(
-    ("key", "value", "words"),
-    [
-        ("loss_function", "MES", ["the loss function 'MES' does not exist", "'MSE'"]),
-        ("loss_function", None, ["'loss_function' is missing"]),
-        ("optimizer", "adm", ["the optimizer 'adm' does not exist", "'adam'"]),
-        ("source", None, ["'source' is missing"]),
-        ("source_t", None, ["'source_t' is missing"]),
-        ("source_t", "-1", ["from 0 to"]),
-        ("source_t", "1000000000", ["from 0 to"]),
-        ("source_t", "two", ["a whole number"]),
-        ("target", None, ["'target' is missing", "MSE"]),
-        ("target", "None", ["'target' is missing"]),
-        ("target_t", None, ["'target_t' is missing", "MSE"]),
-        ("mask", "msk", ["neuron-pool 'msk' does not exist", "'mask'"]),
-        ("mask", "image", ["[8, 8]", "those of the source"]),
-        ("lr", "-1", ["at least 0"]),
-        ("lr", "fast", ["found the text 'fast'"]),
-        ("label_smoothing", "-1", ["at least 0"]),
-        ("parameter", "[[sp, hidden_point, W_0_1]]", ["'hidden_point' has no parameter 'W_0_1'", "'W_0_0'"]),
-        ("parameter", "[[np, point, g]]", ["'point' has no parameter 'g'", "known: b"]),
-        ("parameter", "[[np, point, b], [np, point, b]]", ["listed twice"]),
-    ],
-)
-def test_values_of_plasticities(tmp_path: Path, key: str, value: str | None, words: list[str]) -> None:
-    text = changed(key, value)
-    if value == "None":
-        load(changed("mask", "None"), tmp_path)
-    (finding,) = wrong(text, tmp_path)
-    says(finding, "p", key, *words)
-
-
-def test_losses_without_a_target(tmp_path: Path) -> None:
-    load(
-        plasticity("type: loss\nloss_function: minimize\nsource: point\nsource_t: 1\nparameter: [[np, point, b]]"),
-        tmp_path,
-    )
-
-
-@pytest.mark.parametrize(
-    ("source_t", "words"),
-    [
-        (3, ["no signal reaches 'point' in exactly 3 frames", "1, 2"]),
-        (7, ["in exactly 7 frames", "1, 2"]),
-    ],
-)
-def test_source_is_reached_in_time(tmp_path: Path, source_t: int, words: list[str]) -> None:
-    (finding,) = wrong(changed("source_t", str(source_t)), tmp_path)
-    says(finding, "p", "source", *words)
-
-
-@pytest.mark.parametrize("target_t", [1, 2, 3])
-def test_a_label_is_there_at_step_0_only(tmp_path: Path, target_t: int) -> None:
-    text = changed("target_t", str(target_t))
-    (finding,) = wrong(text, tmp_path)
-    says(finding, "p", "target", f"no signal reaches 'goal' in exactly {target_t} frames", "nothing leads to it")
-
-
-def test_a_mask_is_reached_in_time(tmp_path: Path) -> None:
-    text = plasticity(
-        "type: loss\nloss_function: minimize\nsource: point\nsource_t: 1 #!\nmask: mask\nparameter: [[np, point, b]]"
-    )
-    (finding,) = wrong(text, tmp_path)
-    says(finding, "p", "mask", "no signal reaches 'mask'")
-
-
-@pytest.mark.parametrize(("source_t", "inside"), [(1, "hidden_point"), (0, "nothing")])
-def test_a_loss_that_depends_on_no_parameter(tmp_path: Path, source_t: int, inside: str) -> None:
-    text = plasticity(COMPLETE.replace("source_t: 2", f"source_t: {source_t}") + " #!")
-    (finding,) = wrong(text, tmp_path)
-    says(finding, "p", "parameter", "depends on none of its parameters", inside)
-
-
-def test_a_parameter_outside_the_rollout_is_a_warning(tmp_path: Path) -> None:
-    text = graph(
-        synapses="    hidden_goal: {source: [[hidden]], target: goal}",
-        plasticities="""
-    p:
-        type: loss
-        loss_function: MSE
-        source: point
-        source_t: 2
-        target: goal
-        target_t: 0
-        parameter:
-            - [sp, image_hidden, W_0_0]
-            - [sp, hidden_goal, W_0_0] #!
-            - [np, image, b] #!
-""",
-    )
-    first, second = odd(text, tmp_path)
-    says(first, "p", "parameter", "'hidden_goal' lies outside the rollout", "hidden_point")
-    says(second, "p", "parameter", "'image' lies outside the rollout", "hidden")
-
-
-HEBBIAN = "type: hebbian\nmodus: hebbian\nsource: hidden\ntarget: point\nparameter: [[sp, hidden_point, W_0_0]]"
-
-
-def test_hebbian(tmp_path: Path) -> None:
-    load(plasticity(HEBBIAN), tmp_path)
-    (finding,) = wrong(plasticity(HEBBIAN.replace("modus: hebbian", "modus: hebian #!")), tmp_path)
-    says(finding, "p", "modus", "dt hebbian", "did you mean")
-    (finding,) = wrong(plasticity(HEBBIAN.replace("target: point", "target: image #!")), tmp_path)
-    says(finding, "p", "target", "'image' has shape [3, 8, 8]", "a single pixel")
-    (finding,) = wrong(plasticity(HEBBIAN.replace("source: hidden", "source: image") + " #!"), tmp_path)
-    says(finding, "p", "parameter", "shape [5, 4, 4, 4]", "[5, 3, 8, 8]")
-    (finding,) = wrong(plasticity(HEBBIAN.replace("[[sp, hidden_point, W_0_0]]", "[[np, point, b]] #!")), tmp_path)
-    says(finding, "p", "parameter", "the weight of a synapse-pool")
-    (warning,) = odd(plasticity(HEBBIAN[:-1] + ", [np, point, b]] #!"), tmp_path)
-    says(warning, "p", "parameter", "only the first")
-
-
-# --- interfaces and clients ---
-
-
-@pytest.mark.parametrize(
-    ("text", "key", "words"),
-    [
-        ("type: randum #!\nin: []\nout: [image]", "type", ["interface type 'randum' does not exist", "'random'"]),
-        ("type: random\nin: []\nout: [randm] #!\nremap: {randm: image}", "out", ["no topic 'randm'", "'random'"]),
-        ("type: random\nin: [random] #!\nout: []\nremap: {random: image}", "in", ["reads no topic 'random'"]),
-        ("type: random\nin: []\nout: []\nremap: {rando: image} #!", "remap", ["'rando' does not exist", "'random'"]),
-        ("type: random\nin: []\nout: []\nremap: [image] #!", "remap", ["a mapping"]),
-        ("type: random\nin: []\nout: []\ndistribution: cauchy #!", "distribution", ["bernoulli, normal, uniform"]),
-        ("type: random\nin: []\nout: []\nmode: 7 #!", "mode", ["found the number 7"]),
-        (
-            "type: roman_numerals\nin: []\nout: [rn_label]\nremap: {rn_label: hidden} #!",
-            "remap",
-            ["[4, 4, 4]", "[10, any, any]"],
-        ),
-    ],
-)  # fmt: skip
-def test_interfaces(tmp_path: Path, text: str, key: str, words: list[str]) -> None:
-    (finding,) = wrong(interface(text), tmp_path)
-    says(finding, "i", key, *words)
-
-
-def test_an_unused_topic_of_remap_is_odd(tmp_path: Path) -> None:
-    (warning,) = odd(interface("type: random\nin: []\nout: []\nremap: {random: image} #!"), tmp_path)
-    says(warning, "i", "remap", "neither in 'in' nor in 'out'")
-
-
-def test_topics_in_the_same_space_and_in_multiples(tmp_path: Path) -> None:
-    text = graph(
-        pools="    a: {shape: [1, 56, 28]}\n    b: {shape: [10, 28, 28]}\n    c: {shape: [1, 30, 28]}",
-        interfaces="""
-    i:
-        type: mnist_segmentation
-        source_file: mnist.pkl.gz
-        in: []
-        out: [seg_mnist_image, seg_mnist_label]
-        remap:
-            seg_mnist_image: a
-            seg_mnist_label: b #!
-""",
-    )
-    (finding,) = wrong(text, tmp_path)
-    says(finding, "i", "remap", "'b' has shape [10, 28, 28]", "seg_mnist_image", "[56, 28]")
-    text = text.replace("image: a", "image: c #!").replace(
-        "        out: [seg_mnist_image, seg_mnist_label]", "        out: [seg_mnist_image]"
-    )
-    (finding,) = wrong(text.replace("            seg_mnist_label: b #!\n", ""), tmp_path)
-    says(finding, "i", "remap", "multiples of 28")
-
-
-@pytest.mark.parametrize(
-    ("text", "key", "words"),
-    [
-        ("{type: lr_schedule, plast: learn}", "type", ["type 'lr_schedule' does not exist", "'lr_scheduler'"]),
-        ("{type: lr_scheduler, plast: lern}", "plast", ["the plasticity 'lern' does not exist", "'learn'"]),
-        ("{type: lr_scheduler}", "plast", ["'plast' is missing"]),
-        (
-            "{type: trainvaltest, main_interface: x, main_plasticity: learn}",
-            "main_interface",
-            ["interface 'x' does not exist"],
-        ),
-        ("5", "", ["found the number 5"]),
-    ],
-)  # fmt: skip
-def test_core_clients(tmp_path: Path, text: str, key: str, words: list[str]) -> None:
-    (finding,) = wrong(graph(more=f"core_clients:\n    c: {text} #!\n"), tmp_path)
-    says(finding, "c", key, *words)
-    (finding,) = wrong(graph(more="core_clients: [c] #!\n"), tmp_path)
-    says(finding, "", "core_clients", "a mapping")
-
-
-@pytest.mark.parametrize("key", ["backend", "seed", "random_seed"])
-def test_top_level_values(tmp_path: Path, key: str) -> None:
-    (finding,) = wrong(graph(more=f"{key}: torch #!\n"), tmp_path)
-    says(finding, "", key, "found the text 'torch'")
-
-
-# --- everything at once ---
-
-
-def test_a_device_of_a_synapse_pool_is_ignored(tmp_path: Path) -> None:
-    (warning,) = odd(synapse("source: [[image]]\ntarget: hidden\ndevice: gpu:1 #!"), tmp_path)
-    says(warning, "s", "device", "'gpu:1' has no effect", "'hidden'")
-    assert load(synapse("source: [[image]]\ntarget: hidden\ndevice: gpu:1"), tmp_path).group_of("s").device == "cpu"
-    load(synapse("source: [[image]]\ntarget: hidden\ndevice: cpu"), tmp_path)
-
-
-def test_all_findings_at_once_also_in_one_item(tmp_path: Path) -> None:
-    text = """
-name: broken
-agents: none #!
-neuron_pools:
-    a:
-        shape: [1, 1] #!
-        act: tanhh #!
-        bias_shape: fat #!
-        dropout: 7 #!
-    b: {shape: [1, 1, 1]}
-    c-d: {shape: [1, 1, 1], period: 0} #!
-synapse_pools:
-    s:
-        source: [[a], [nobody]] #!
-        target: nowhere #!
-        rf: [[x], [1]] #!
-        act: [tanh] #!
-        weight_fnc: [[Id], [nothing]] #!
-        init W_0_0: what #!
-    t: #!
-plasticities:
-    p:
-        type: loss
-        loss_function: MES #!
-        source: b
-        source_t: -1 #!
-        lr: high #!
-        parameter:
-            - [sp, s] #!
-            - [xx, b, b] #!
-interfaces:
-    i: #!
-        type: random
-        out: random #!
-        mode: 9 #!
-"""
-    findings = wrong(text, tmp_path)
-    assert {(each.item, each.parameter) for each in findings} == {
-        ("", "agents"), ("a", "shape"), ("a", "act"), ("a", "bias_shape"), ("a", "dropout"),
-        ("c-d", ""), ("c-d", "period"),
-        ("s", "source"), ("s", "target"), ("s", "rf"), ("s", "act"), ("s", "weight_fnc"),
-        ("s", "init W_0_0"), ("t", ""),
-        ("p", "loss_function"), ("p", "source_t"), ("p", "lr"), ("p", "parameter"),
-        ("i", "in"), ("i", "out"), ("i", "mode"),
-    }  # fmt: skip
-    assert [each.line for each in findings] == sorted(each.line or 0 for each in findings)
-
-
-def test_a_bad_parameter_does_not_hide_checks_between_items(tmp_path: Path) -> None:
-    text = synapse("source: [[hidden]]\ntarget: point\nrf: 3 #!\nACT: nothing #!\nppp: [[-1]] #!")
-    assert len(wrong(text, tmp_path)) == 3
-
-
-def test_a_graph_as_a_dict_has_no_lines() -> None:
-    source: dict[str, Any] = {
-        "name": "n", "agents": 2, "neuron_pools": {"a": {"shape": [1, 1]}},
-        "synapse_pools": {}, "plasticities": {}, "interfaces": {},
-    }  # fmt: skip
-    (finding,) = wrong(source)
-    assert tuple(finding) == ("<dict>", None, "a", "shape", finding.message)
-    assert str(finding).startswith("<dict>: a.shape: found a list with 2 entries")
-    source["neuron_pools"]["a"]["shape"] = (1, 1, 1)
-    assert load(source).shape("a") == (1, 1, 1)
-
-
-def test_there_is_an_end_to_findings(tmp_path: Path) -> None:
-    pools = "".join(f"    p{i}: {{shape: [1, 1, 1], act: tanhh}} #!\n" for i in range(1000))
-    with pytest.raises(GraphError) as caught:
-        load(graph(pools=pools + "    q: {shape: 5}"), tmp_path)
-    assert len(caught.value.findings) == 1001 and "the checks ended" in caught.value.findings[-1].message
-    network = load(graph(pools=pools.replace("act: tanhh", "actt: tanh, acttt: tanh")), tmp_path)
-    assert len(network.warnings) == 1000

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from graph_texts import CATALOGUE, graph, load, odd, says
 
+from graph_texts import CATALOGUE, graph, load, odd, says
 from statestream.graph import GraphError, Network, load_graph
 
 CASES = ["factors", "feedforward", "geometry", "language", "learning", "pools"]
@@ -287,6 +287,12 @@ def test_settings(tmp_path: Path) -> None:
     assert network.expanded()["plasticities"]["learn"]["lr"] == 1e-3
     changed = network.replace(settings={"learn.optimizer": "adam", "learn.momentum": 0.5})
     assert changed.items["learn"]["momentum"] == 0.5 and "momentum" not in network.items["learn"]
+
+
+@pytest.mark.parametrize("nothing", ["null", "~", "None", " null "])
+def test_a_setting_of_nothing(tmp_path: Path, nothing: str) -> None:
+    text = graph(pools="    p: {shape: [1, 1, 1], dropout: 0.5}")
+    assert "dropout" not in load(text, tmp_path, settings={"p.dropout": nothing}).items["p"]
 
 
 def test_a_setting_replaces_the_other_spelling(tmp_path: Path) -> None:

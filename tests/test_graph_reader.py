@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 
 import pytest
-from graph_texts import CATALOGUE, HEAD, graph, load, says, wrong
 
+from graph_texts import CATALOGUE, HEAD, graph, load, says, wrong
 from statestream.graph import GraphError, load_graph
 from statestream.graph.reader import scalar
 

@@ -4,8 +4,8 @@ import subprocess
 import sys
 
 import pytest
-from interfaces_network import network
 
+from interfaces_network import network
 from statestream.graph.catalogue import InterfaceDeclaration, Topic
 from statestream.interfaces import Interface, InterfaceError, base, declarations, load
 from statestream.interfaces.declarations import INTERFACE, INTERFACES

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from interfaces_network import Player
 
+from interfaces_network import Player
 from statestream.catalogue import default_catalogue
 from statestream.graph import GraphError, load_graph
 from statestream.interfaces import InterfaceError, load

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from interfaces_network import Player, numerals
 
+from interfaces_network import Player, numerals
 from statestream.interfaces import InterfaceError, load
 
 LONGEST = 7

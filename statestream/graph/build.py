@@ -10,7 +10,7 @@ from typing import Any
 
 from statestream.graph.catalogue import Catalogue
 from statestream.graph.check_header import Header, check_header
-from statestream.graph.check_interfaces import check_interface, check_type
+from statestream.graph.check_interfaces import check_interface, check_timing, check_type
 from statestream.graph.check_network import (
     Arrays,
     check_arrays,
@@ -27,7 +27,7 @@ from statestream.graph.draft import SETTINGS, Draft, examine
 from statestream.graph.findings import Collector, Finding, Mark, TooManyFindings, nearest, shorten
 from statestream.graph.item import Item
 from statestream.graph.network import Network, Trait
-from statestream.graph.reader import read_text, read_value
+from statestream.graph.reader import read_text, read_value, scalar
 from statestream.graph.schema import Schemas
 from statestream.graph.structure import Structure, Synapse
 from statestream.graph.tree import BROKEN, Node, shown
@@ -106,7 +106,9 @@ def _override(root: Node, top: Mapping[str, Any], settings: Mapping[str, Any], f
 def _value(value: Any, findings: Collector) -> Node:
     """A setting's value; a text, as from a command line, is read as YAML: `1e-3` is a number, `[4, 1, 1]` a list."""
     node = None
-    if isinstance(value, str) and value.strip():
+    if isinstance(value, str) and value.strip() and scalar(value.strip()) is None:
+        node = Node(None, Mark(SETTINGS))
+    elif isinstance(value, str) and value.strip():
         attempt = Collector()
         node = read_text(value, SETTINGS, attempt)
         node = None if attempt.errors else node
@@ -133,6 +135,7 @@ class _Builder:
         names = {kind: dict.fromkeys(self.sections[section]) for section, kind in KINDS.items()}
         self.context = Context(self.catalogue, names, self.header.models)
         self._check_names()
+        self.wires: dict[str, dict[str, str]] = {}  # of each interface: topic -> pool
         schemas = Schemas(self.catalogue)
         self.drafts: dict[str, dict[str, Draft]] = {
             kind: {
@@ -192,8 +195,8 @@ class _Builder:
             check_synapse_pool(draft, shapes, self.context)
         for draft in self.drafts["plast"].values():
             check_plasticity(draft, self.header.agents, self.catalogue, shapes, self.context)
-        for draft in self.drafts["if"].values():
-            check_interface(draft, self.catalogue, shapes, self.context)
+        for name, draft in self.drafts["if"].items():
+            self.wires[name] = check_interface(draft, self.catalogue, shapes, self.context)
         for draft in self.drafts["cc"].values():
             check_type(draft, self.catalogue.core_clients, "core client")
 
@@ -207,8 +210,9 @@ class _Builder:
         for draft in self.drafts["sp"].values():
             check_group(draft, self.drafts["np"])
             check_sharing(draft, self.drafts["sp"], arrays)
+        sound: set[tuple[str, str]] = set()
         for draft in self.drafts["sp"].values():
-            check_circles(draft, self.drafts["sp"])
+            check_circles(draft, self.drafts["sp"], sound)
         structure = self._structure()
         work = 0
         for draft in self.drafts["plast"].values():
@@ -224,6 +228,10 @@ class _Builder:
                 draft.error("source_t", f"the rollouts have more than {MAXIMAL_WORK} synapse-pools over all steps")
                 break
             check_rollout(draft, structure, trait)
+        for draft in self.drafts["if"].values():
+            declaration = self.catalogue.interfaces.get(draft.values.get("type", ""))
+            if structure is not None and declaration is not None and declaration.timing is not None:
+                check_timing(draft, declaration.timing, self.wires[draft.name], structure)
 
     def _structure(self) -> Structure | None:
         """The bare graph, with what is certain of unsound synapse-pools; None if too little is certain."""

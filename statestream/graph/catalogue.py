@@ -40,6 +40,7 @@ class Parameter:
     array: the parameter is a float32 scalar of the arena, which may be changed while the session runs.
     when: (other key, values): the parameter has a meaning only if the other key has one of these values.
     per_array: the real keys are "<name> <array>", such as `init W_0_0`.
+    not_below: another parameter of the item, whose value this one must reach (`max_duration` that of `min_duration`).
     """
 
     name: str
@@ -55,6 +56,7 @@ class Parameter:
     when: tuple[str, tuple[Any, ...]] | None = None
     layout: Layout = ""
     per_array: bool = False
+    not_below: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,21 @@ class Topic:
 
 
 @dataclass(frozen=True, slots=True)
+class Timing:
+    """How an interface measures the network's answers: by delay, in frames since a stimulus began.
+
+    stimulus, answer: topics. window, duration: parameters that hold the number of measured delays (from 0 on), and the
+    shortest duration of a stimulus; greatest_delay: what is added to that for the last delay before the next one.
+    """
+
+    stimulus: str
+    answer: str
+    window: str
+    duration: str
+    greatest_delay: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class InterfaceDeclaration:
     """A type of interface. inputs: topics it reads (network -> interface); outputs: topics it writes.
 
@@ -156,6 +173,7 @@ class InterfaceDeclaration:
     outputs: tuple[Topic, ...] = ()
     parameters: tuple[Parameter, ...] = ()
     available: bool = True
+    timing: Timing | None = None
 
 
 @dataclass(frozen=True, slots=True)

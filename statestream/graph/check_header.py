@@ -53,6 +53,9 @@ def check_header(root: Node, catalogue: Catalogue, default_backend: str, finding
     if backend is None and default_backend not in catalogue.backends:
         message = f"found '{shorten(default_backend)}'; allowed: {listing(catalogue.backends)}"
         findings.error(Mark("settings"), "", "default_backend", message)
+    for key in SEEDS[1:]:
+        if key in root.entries and SEEDS[0] in root.entries:
+            findings.warn(root.entries[key].place, "", key, f"'{key}' has no effect beside '{SEEDS[0]}'")
     seeds = [read(Parameter(key, "int", minimum=0)) for key in SEEDS]
     return Header(
         name or "",

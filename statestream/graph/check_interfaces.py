@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from statestream.graph.catalogue import Catalogue, Topic
+from statestream.graph.catalogue import Catalogue, Timing, Topic
 from statestream.graph.draft import Draft
 from statestream.graph.findings import nearest, shorten
+from statestream.graph.structure import Structure
 from statestream.graph.tree import BROKEN, Node, shown
 from statestream.graph.values import Context
 
@@ -32,8 +33,13 @@ def check_type(draft: Draft, known: Mapping[str, object], noun: str) -> None:
         draft.error("type", f"the {noun} type '{shorten(type_)}' does not exist{nearest(type_, known)}")
 
 
-def check_interface(draft: Draft, catalogue: Catalogue, shapes: Mapping[str, Shape], context: Context) -> None:
-    """40 to 42: topics and pools exist; and each pool has the shape that its topic asks for."""
+def check_interface(
+    draft: Draft, catalogue: Catalogue, shapes: Mapping[str, Shape], context: Context
+) -> dict[str, str]:
+    """40 to 42: topics and pools exist; and each pool has the shape that its topic asks for.
+
+    Returns topic -> neuron-pool, as far as these exist.
+    """
     check_type(draft, catalogue.interfaces, "interface")
     declaration = catalogue.interfaces.get(draft.values.get("type", ""))
     topics: dict[str, dict[str, Topic]] | None = None
@@ -46,6 +52,7 @@ def check_interface(draft: Draft, catalogue: Catalogue, shapes: Mapping[str, Sha
         for topic in (topics or {}).get(key, {}).values():
             if topic.name in wires:
                 _check_shape(draft, topic, wires, shapes)
+    return {topic: wire.pool for topic, wire in wires.items()}
 
 
 def _wires(draft: Draft, topics: Mapping[str, Mapping[str, Topic]] | None, context: Context) -> dict[str, _Wire]:
@@ -128,6 +135,25 @@ def _check_shape(draft: Draft, topic: Topic, wires: Mapping[str, _Wire], shapes:
     if allowed:
         message = f"topic {topic.name}: neuron-pool '{wire.pool}' has shape {list(shape)}; allowed: {allowed}"
         draft.error(wire.key, message, wire.node)
+
+
+def check_timing(draft: Draft, timing: Timing, wires: Mapping[str, str], structure: Structure) -> None:
+    """Whether an answer can come while answers are measured, and before the next stimulus begins.
+
+    A stimulus is in its pool one frame after it was written; from there each synapse-pool takes one frame more.
+    """
+    stimulus, answer = wires.get(timing.stimulus), wires.get(timing.answer)
+    if stimulus is None or answer is None or not draft.ok(timing.window, timing.duration, "period", "bottleneck"):
+        return
+    path = structure.distance(stimulus, answer)
+    if path is None or draft.get("period") != 1 or draft.get("bottleneck") > 0:
+        return  # delays count the interface's own steps: with a period, they are no frames
+    why = f"the way from '{stimulus}' to '{answer}' takes {path} frames, so right answers begin at delay {path + 1}"
+    for key, beyond in ((timing.window, -1), (timing.duration, timing.greatest_delay)):
+        last = draft.get(key) + beyond
+        if last <= path:
+            message = f"with {draft.get(key)} the last delay is {last}, but {why}; needed: at least {path + 1 - beyond}"
+            draft.warn(key, message)
 
 
 def _several(allowed: object) -> tuple[object, ...]:

@@ -89,7 +89,7 @@ def _check_start(draft: Draft, key: str, node: Node, shape: tuple[int, ...], arr
 
 
 def check_sharing(draft: Draft, drafts: Drafts, arrays: Arrays) -> None:
-    """`share params`: the parameters exist, on both sides with the same shape, and not in a circle."""
+    """`share params`: the parameters exist, on both sides with the same shape. drafts: of the synapse-pools."""
     node = draft.given("share params")
     own = arrays.of(draft.name)
     for name, each in (node.entries if node is not None and draft.ok("share params") else {}).items():
@@ -104,9 +104,8 @@ def check_sharing(draft: Draft, drafts: Drafts, arrays: Arrays) -> None:
             draft.error("share params", f"{shorten(name)}: allowed is [other synapse-pool, its parameter]", each)
             continue
         other, parameter = pair
-        pools = [key for key, one in drafts.items() if one.kind == "sp"]
-        if other not in pools:
-            message = f"{shorten(name)}: the synapse-pool '{shorten(other)}' does not exist{nearest(other, pools)}"
+        if other not in drafts:
+            message = f"{shorten(name)}: the synapse-pool '{shorten(other)}' does not exist{nearest(other, drafts)}"
             draft.error("share params", message, each.elements[0])
             continue
         _check_shared(draft, (name, other, parameter), each, arrays)
@@ -125,19 +124,22 @@ def _check_shared(draft: Draft, names: tuple[str, str, str], node: Node, arrays:
         draft.error("share params", message, node)
 
 
-def check_circles(draft: Draft, drafts: Drafts) -> None:
-    """Shared parameters lead to an array of somebody."""
+def check_circles(draft: Draft, drafts: Drafts, sound: set[tuple[str, str]]) -> None:
+    """Shared parameters lead to an array of somebody. sound: those of which that is known; more are added."""
     node = draft.given("share params")
     for name, each in (node.entries if node is not None and draft.ok("share params") else {}).items():
-        seen = [(draft.name, name)]
+        start = (draft.name, name)
+        seen = {start: None}
         place = _shared(draft, name)
-        while place is not None and place not in seen:
-            seen.append(place)
+        while place is not None and place not in seen and place not in sound:
+            seen[place] = None
             following = drafts.get(place[0])
             place = _shared(following, place[1]) if following is not None else None
-        if place is not None and place == seen[0]:
-            circle = " -> ".join(".".join(part) for part in (*seen, place))
+        if place == start:
+            circle = " -> ".join(".".join(part) for part in (*seen, start))
             draft.error("share params", f"the parameters are shared in a circle: {shorten(circle, 160)}", each)
+        elif place is None or place in sound:
+            sound.update(seen)
 
 
 def _shared(draft: Draft, parameter: str) -> tuple[str, str] | None:
@@ -162,29 +164,28 @@ def check_rollout(draft: Draft, structure: Structure, trait: Trait) -> None:
     """7.2: source, target and mask are reached in exactly their number of steps; the loss depends on a parameter."""
     if trait.rollout != "loss":
         return
-    rollout = rollout_of(structure, draft.item(), trait)
-    fed = [{structure.synapses[name].target for name in names} for names in rollout.synapse_pools]
     end = "target_t" if trait.target else "source_t"
     times = {"source": "source_t", "target": "target_t", "mask": end} if trait.target else {"source": end, "mask": end}
     reached = True
     for key, time in times.items():
         pool, step = draft.get(key), draft.get(time)
-        if pool is not None and step and pool not in fed[step]:
+        if pool is not None and step and step > structure.last_steps.get(pool, step):
             reached = False
             draft.error(key, _unreached(structure, pool, step), draft.given(time))
     if reached:
-        _check_dependence(draft, rollout)
+        _check_dependence(draft, rollout_of(structure, draft.item(), trait))
 
 
 def _unreached(structure: Structure, pool: str, step: int) -> str:
-    """Says from how many hops the pool could be reached."""
-    possible = [k for k in range(min(step + 8, 40), 0, -1) if _walks(structure, pool, k)]
-    hint = (
-        f"; possible below {min(step + 8, 40) + 1}: {listing(sorted(possible))}"
-        if possible
-        else "; nothing leads to it"
-    )
-    return f"no signal reaches '{pool}' in exactly {step} frames{hint} (0: its present state)"
+    """Says in how many frames the pool could be reached."""
+    last = structure.last_steps[pool]
+    if last == 0:
+        hint = "nothing leads to it"
+    else:
+        hint = f"possible: 1 to {last}" if last > 1 else "possible: 1"
+        if _walks(structure, pool, step):
+            hint += ", as a synapse-pool takes part only when signals have come to all its sources"
+    return f"no signal reaches '{pool}' in exactly {step} frames; {hint} (0: its present state)"
 
 
 def _walks(structure: Structure, pool: str, steps: int) -> bool:
@@ -200,20 +201,22 @@ def _check_dependence(draft: Draft, rollout: Rollout) -> None:
     node = draft.given("parameter")
     synapses = dict.fromkeys(name for names in rollout.synapse_pools for name in names)
     pools = dict.fromkeys(name for names in rollout.neuron_pools[1:] for name in names)
-    outside: list[tuple[str, Node]] = []
+    outside = []
     elements = node.elements if node is not None and draft.ok("parameter") else ()
     for each in elements:
         kind, item, _ = (part.value for part in each.elements)
         inside = synapses if kind == "sp" else pools
         if item not in inside:
-            message = f"'{item}' lies outside the rollout of {rollout.depth} frames, so this is never changed"
-            outside.append((message + (nearest(item, inside) or "; nothing of its kind is inside"), each))
+            outside.append((item, inside, each))
     if elements and len(outside) == len(elements):
         known = listing([*synapses, *pools])
         draft.error("parameter", f"the loss depends on none of its parameters; it depends on: {known or 'nothing'}")
-    else:
-        for message, each in outside:
-            draft.warn("parameter", message, each)
+        return
+    for item, inside, each in outside:
+        if draft.findings.full_of_warnings:
+            break
+        message = f"'{item}' lies outside the rollout of {rollout.depth} frames, so this is never changed"
+        draft.warn("parameter", message + (nearest(item, inside) or "; nothing of its kind is inside"), each)
 
 
 def check_hebbian(draft: Draft, arrays: Arrays) -> None:

@@ -83,14 +83,14 @@ def _check_parameters(draft: Draft, context: Context) -> None:
         return
     if not node.elements:
         draft.error("parameter", f"found {shown(node)}; allowed: [[np|sp, item, parameter], ...], at least one")
-    triples: list[tuple[str, str, str]] = []
+    triples: set[tuple[str, str, str]] = set()
     for each in node.elements:
         triple = _triple(draft, each, context)
         if triple is None:
             continue
         if triple in triples:
             draft.error("parameter", f"{listing(triple)} is listed twice", each)
-        triples.append(triple)
+        triples.add(triple)
 
 
 def _triple(draft: Draft, node: Node, context: Context) -> tuple[str, str, str] | None:

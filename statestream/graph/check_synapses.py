@@ -107,8 +107,48 @@ def _check_geometry(draft: Draft, shapes: Mapping[str, Shape]) -> None:
                 size = f"the {point} has a single pixel"
                 message = f"found {rf} for input '{each.value}', but {size}; allowed: 1, or 0 (dense)"
                 draft.error("rf", message, place)
-            if not point and not is_transformer(draft) and draft.given("func") is None:
+            if is_transformer(draft) or not draft.ok("func") or draft.values.get("func") is not None:
+                continue
+            if not point:
                 _check_scale(draft, each, source, target)
+            _check_input(draft, (f, i), source, target)
+
+
+def _check_input(draft: Draft, place: tuple[int, int], source: Shape, target: Shape) -> None:
+    """Whether an input, factor f and number i, can be computed as what it is said to reach: all, features, space."""
+    f, i = place
+    if not draft.ok("rf", "dilation", "factor_shapes", "target_shapes", "M", "avgout", "maxout"):
+        return
+    factor = draft.values["factor_shapes"][f] if "factor_shapes" in draft.values else "full"
+    targets = draft.given("target_shapes")
+    reach = draft.values["target_shapes"][f][i] if targets is not None else factor
+    rf, where = _receptive_field(draft, f, i)
+    dense = not rf or (rf == 1 and source[1:] == (1, 1))
+    name = draft.values["source"][f][i]
+    if dense and "dilation" in draft.values and draft.values["dilation"][f][i] != 1:
+        message = f"found {draft.values['dilation'][f][i]} for input '{name}', which is dense; allowed: 1"
+        draft.error("dilation", message, _inner(draft.given("dilation"), f, i))
+    if any(
+        mine > its for mine, its in zip(_reached(draft, reach, target), _reached(draft, factor, target), strict=True)
+    ):
+        message = f"found '{reach}' for input '{name}' of a factor that is '{factor}'; allowed: no more than the factor"
+        draft.error("target_shapes", message, _inner(targets, f, i))
+    elif not dense and reach in ("feature", "scalar") and target[1:] != (1, 1):
+        message = f"found {rf} for input '{name}', which is '{reach}' and has no space; allowed: 0 (dense)"
+        draft.error("rf", message, where)
+
+
+def _reached(draft: Draft, reach: str, target: Shape) -> tuple[int, int, int]:
+    """Size of what a factor or input reaches, before avgout, maxout and M."""
+    mixing = draft.values.get("M")
+    features = mixing[0] if mixing else target[0] * draft.get("avgout") * draft.get("maxout")
+    x, y = target[1:] if reach in ("full", "spatial") else (1, 1)
+    return features if reach in ("full", "feature") else 1, x, y
+
+
+def _inner(node: Node | None, f: int, i: int) -> Node | None:
+    """The entry of factor f, input i of a list of lists."""
+    return node.elements[f].elements[i] if node is not None else None
 
 
 def _receptive_field(draft: Draft, f: int, i: int) -> tuple[int | None, Node | None]:
@@ -121,7 +161,7 @@ def _receptive_field(draft: Draft, f: int, i: int) -> tuple[int | None, Node | N
         return (found.value, found) if found is not None and type(found.value) is int else (None, None)
     if not isinstance(value, tuple):
         return value, node
-    return value[f][i], node.elements[f].elements[i]
+    return value[f][i], _inner(node, f, i)
 
 
 def _check_scale(draft: Draft, node: Node, source: Shape, target: Shape) -> None:

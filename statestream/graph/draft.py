@@ -95,6 +95,7 @@ def examine(name: str, kind: str, node: Node, schemas: Schemas, context: Context
         if parameter.required and parameter.name not in draft.keys:
             draft.error(parameter.name, _missing(parameter))
     _period(draft)
+    _order(draft)
     return draft
 
 
@@ -219,3 +220,16 @@ def _period(draft: Draft) -> None:
     if offset >= period:
         message = f"found {offset} with period {period}: it would never run; allowed: {listing(range(period), 4)}"
         draft.error("period offset", message)
+
+
+def _order(draft: Draft) -> None:
+    """Parameters that must not be below others."""
+    for parameter in draft.schema.parameters.values():
+        lower, upper = parameter.not_below, parameter.name
+        if not lower or not draft.ok(lower, upper) or draft.keys.keys().isdisjoint((lower, upper)):
+            continue
+        least, greatest = draft.get(lower), draft.get(upper)
+        if greatest < least and upper in draft.keys:
+            draft.error(upper, f"found {greatest}; allowed: at least '{lower}', {least}")
+        elif greatest < least:
+            draft.error(lower, f"found {least}; allowed: at most '{upper}', {greatest}")

@@ -78,7 +78,7 @@ class Collector:
 
     def _add(self, to: list[Finding], mark: Mark, item: str, parameter: str, message: str) -> None:
         notes = f" ({'; '.join(mark.notes)})" if mark.notes else ""
-        finding = Finding(mark.file, mark.line, shorten(item), shorten(parameter), message + notes)
+        finding = Finding(mark.file, mark.line, shorten(item), shorten(parameter), _printable(message + notes))
         if finding in self._seen:
             return
         if len(to) < MAXIMUM:
@@ -110,9 +110,14 @@ def _ordered(findings: list[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda each: (files[each.file], each.line or 0))
 
 
+def _printable(text: str) -> str:
+    """The text with nothing in it that a terminal would obey, or that cannot be encoded."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
+
+
 def shorten(text: object, limit: int = 80) -> str:
-    """The text on one line, cut in the middle if it is long, with nothing in it that a terminal would obey."""
-    shown = "".join(c if c.isprintable() else "?" for c in str(text)[: 2 * limit])
+    """The text on one line, cut in the middle if it is long, printable throughout."""
+    shown = _printable(str(text)[: 2 * limit])
     return shown if len(shown) <= limit else f"{shown[: limit // 2]}...{shown[limit // 2 - limit + 3 :][-limit // 2 :]}"
 
 
@@ -126,6 +131,8 @@ def nearest(name: object, known: Iterable[object]) -> str:
     """The end of a message about an unknown name: '; did you mean ...?', or the known names if they are few."""
     names = [text for text in known if isinstance(text, str)]
     close = difflib.get_close_matches(name, names) if isinstance(name, str) and _comparable(name, names) else []
+    if not close and isinstance(name, str) and len(name) > 2:
+        close = [text for text in names if text.startswith(name)][:3]
     if close:
         return f"; did you mean {' or '.join(repr(each) for each in close)}?"
     if names and len(names) <= 40:

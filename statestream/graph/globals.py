@@ -1,7 +1,8 @@
 """`globals`: puts the values of global names into the parameters of all items, and computes what then is arithmetic.
 
 Every text of an item (alone, or in lists; not in mappings) is taken: each global whose name occurs in it, in the order
-of the file, is replaced by its value's text; if the result is arithmetic, its number is stored, else the text.
+of the file, is replaced by its value's text; if the result is arithmetic, or True or False, that value is stored, else
+the text.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from statestream.graph.vocabulary import SECTIONS
 MAXIMAL_TEXT = 4000
 """Longest text after replacing: globals that name each other grow fast."""
 
-MAXIMAL_GLOBALS = 1000
+MAXIMAL_GLOBALS = 250
+"""Most globals: every text of the graph is searched for each of them."""
 
 
 def apply_globals(root: Node, findings: Collector) -> Node:
@@ -90,8 +92,10 @@ class _Substitution:
         return node.mark.noted(f"written as '{shorten(node.value)}' with global {names}")
 
 
-def _value(text: str) -> int | float | str:
-    """The number that a text means, else the text."""
+def _value(text: str) -> int | float | bool | str:
+    """The number or boolean that a text means, else the text."""
+    if text in ("True", "False"):  # as a boolean global leaves it
+        return text == "True"
     if not any(character.isdigit() for character in text):
         return text
     try:

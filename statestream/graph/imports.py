@@ -148,7 +148,7 @@ class _Merge:
         """The items of a section (with a tag), parameter by parameter."""
         chosen = {name: each for name, each in self.entries(section).items() if tag is None or tag in tags(each)}
         if tag is not None and not chosen:
-            self.nothing(tag, (section,))
+            self.nothing(tag, (section,), ())
         self.put(section, chosen, whole=False)
 
     def tagged(self, tag: str) -> None:
@@ -159,12 +159,13 @@ class _Merge:
             found |= bool(chosen)
             self.put(section, chosen, whole=True)
         if not found:
-            self.nothing(tag, SECTIONS)
+            self.nothing(tag, SECTIONS, (*SECTIONS, *WHOLE))
 
-    def nothing(self, tag: str, sections: Iterable[str]) -> None:
+    def nothing(self, tag: str, sections: Iterable[str], words: Iterable[str]) -> None:
+        """Report a tag that no item has. words: what else could have been meant."""
         known = {each for section in sections for item in self.entries(section).values() for each in tags(item)}
         message = f"nothing in '{shorten(self.source)}' has the tag '{shorten(tag)}'"
-        hint = nearest(tag, [*sorted(known), *SECTIONS, *WHOLE])
+        hint = nearest(tag, [*sorted(known), *words]) or "; no item there has one (those of modules are made later)"
         self.findings.error(self.mark, "", "import", message + hint)
 
     def entries(self, section: str) -> dict[str, Node]:

@@ -11,6 +11,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -234,7 +235,8 @@ def read_value(value: Any, file: str, findings: Collector) -> Node:
         if isinstance(value, numbers.Integral):
             return int(value)
         if isinstance(value, numbers.Real):
-            return float(value)
+            with suppress(OverflowError):  # a huge fraction
+                return float(value)
         findings.error(mark, "", path, f"found {shown(value)}; a graph has texts, numbers, booleans, lists, mappings")
         return BROKEN
 

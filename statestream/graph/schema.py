@@ -34,8 +34,8 @@ class Schema:
 
     @cached_property
     def known(self) -> list[str]:
-        """All keys, for messages."""
-        return [*self.parameters, *self.spellings, *(f"{prefix} W_0_0" for prefix in self.prefixes)]
+        """All keys, each in one spelling, for messages."""
+        return [*self.parameters, *(f"{prefix} W_0_0" for prefix in self.prefixes)]
 
 
 class Schemas:

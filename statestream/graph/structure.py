@@ -49,6 +49,34 @@ class Structure:
             found.setdefault(synapse.target, {}).update(dict.fromkeys(synapse.sources))
         return {pool: tuple(sources) for pool, sources in found.items()}
 
+    @cached_property
+    def last_steps(self) -> Mapping[str, int]:
+        """Pool -> the last step of a rollout at which it can be computed; pools that always can be are left out.
+
+        At step 0 all pools have their present states; a synapse-pool takes part in step d if all its sources can be
+        computed at step d - 1. So a pool that nothing leads to ends with step 0, and only loops go on for ever.
+        """
+        readers: dict[str, list[Synapse]] = {}
+        for synapse in self.synapses.values():
+            for source in synapse.sources:
+                readers.setdefault(source, []).append(synapse)
+        left = {pool: len(self.incoming[pool]) for pool in self.pools}
+        found: dict[str, int] = {}
+        ended: set[str] = set()
+        ending, step = [pool for pool in self.pools if not left[pool]], 0
+        while ending:
+            following = []
+            for pool in ending:
+                found[pool] = step
+                for synapse in readers.get(pool, ()):
+                    if synapse.name not in ended:
+                        ended.add(synapse.name)
+                        left[synapse.target] -= 1
+                        if not left[synapse.target]:
+                            following.append(synapse.target)
+            ending, step = following, step + 1
+        return found
+
     def between(self, source: str, target: str) -> tuple[str, ...]:
         """The synapse-pools from one pool straight to another."""
         return tuple(name for name in self.incoming.get(target, ()) if source in self.synapses[name].sources)

@@ -76,6 +76,9 @@ class Interface(ABC):
         for topic in (*self.declaration.inputs, *self.declaration.outputs):
             if topic.name in self.shapes:
                 self._check_shape(topic)
+        for parameter in self.declaration.parameters:
+            if parameter.not_below:
+                self._check_order(parameter.not_below, parameter.name)
 
     # --- what it is made of: known without data ---
 
@@ -154,12 +157,6 @@ class Interface(ABC):
         """The error that says this of this interface."""
         return InterfaceError(f"{self.name} ({self.declaration.type})", problem)
 
-    def require_order(self, lower: str, upper: str) -> None:
-        """Raise InterfaceError if the given or default value of `lower` is above that of `upper`."""
-        least, greatest = self.item.get(lower), self.item.get(upper)
-        if least > greatest:
-            raise self.error(f"{lower} is {least}, {upper} is {greatest}; {lower} must not be above {upper}")
-
     def _topics(self, key: str, declared: tuple[Topic, ...]) -> dict[str, str]:
         allowed = [topic.name for topic in declared]
         given = list(self.item.get(key) or ())
@@ -183,6 +180,11 @@ class Interface(ABC):
         other = self.shapes.get(topic.space_of)
         if other is not None and other[2:] != found[1:]:
             raise self.error(f"{text}; X and Y must be those of {topic.space_of}, {list(other[2:])}")
+
+    def _check_order(self, lower: str, upper: str) -> None:
+        least, greatest = self.item.get(lower), self.item.get(upper)
+        if least > greatest:
+            raise self.error(f"{lower} is {least}, {upper} is {greatest}; {lower} must not be above {upper}")
 
     def _start(self, spec: ArraySpec) -> float:
         name = spec.key[2]

@@ -29,8 +29,11 @@ def durations(minimum: int, maximum: int) -> tuple[Parameter, ...]:
     """`min_duration` and `max_duration` of a stimulus in frames, with these defaults."""
     return (
         Parameter("min_duration", "int", default=minimum, minimum=1, array=True, help="shortest stimulus in frames"),
-        Parameter("max_duration", "int", default=maximum, minimum=1, array=True, help="longest stimulus in frames"),
-    )
+        Parameter(
+            "max_duration", "int", default=maximum, minimum=1, array=True, not_below="min_duration",
+            help="longest stimulus in frames, not below min_duration",
+        ),
+    )  # fmt: skip
 
 
 def fading(default: int = 4) -> Parameter:

@@ -29,8 +29,13 @@ _SAMPLES = tuple(
 )
 _AUGMENTATION = Parameter("augmentation", "mapping", help="how samples are varied: flipX, crop")
 
-_MNIST_FILE = Parameter("source_file", "text", required=True, help="file with the MNIST digits")
-_CIFAR_PATH = Parameter("source_path", "text", required=True, help="folder with the CIFAR-10 batches")
+# Old graphs use either name for each.
+_MNIST_FILE = Parameter(
+    "source_file", "text", required=True, aliases=("source_path",), help="file with the MNIST digits"
+)
+_CIFAR_PATH = Parameter(
+    "source_path", "text", required=True, aliases=("source_file",), help="folder with the CIFAR-10 batches"
+)
 
 _MNIST = InterfaceDeclaration(
     "mnist",
@@ -95,9 +100,10 @@ def _street(prefix: str, last: tuple[Topic, ...]) -> tuple[tuple[Topic, ...], tu
 
 _CS_IN, _CS_OUT = _street("cs", ())
 _CSS_IN, _CSS_OUT = _street("css", (_scalar("css_speed", "the car's speed"), _scalar("css_yaw", "its yaw rate")))
-_STREET_PATHS = (
+_STREET = (
     Parameter("image_path", "text", required=True, help="folder of the photographs, with train/ and val/"),
     Parameter("label_path", "text", required=True, help="folder of the label images, with train/ and val/"),
+    Parameter("vehicle", "any", help="accepted from older graphs; has no effect"),
 )
 
 _CITYSCAPES = InterfaceDeclaration(
@@ -106,7 +112,7 @@ _CITYSCAPES = InterfaceDeclaration(
     inputs=_CS_IN,
     outputs=_CS_OUT,
     parameters=(
-        *_STREET_PATHS,
+        *_STREET,
         *durations(4, 6),
         Parameter("processes", "int", default=2, minimum=2, help="processes that load images"),
         Parameter("samples", "int", minimum=2, help="images held in memory"),
@@ -121,9 +127,8 @@ _CITYSCAPES_SEQUENCE = InterfaceDeclaration(
     inputs=_CSS_IN,
     outputs=_CSS_OUT,
     parameters=(
-        *_STREET_PATHS,
+        *_STREET,
         *durations(4, 6),
-        Parameter("vehicle", "any", help="accepted from older graphs; has no effect"),
         Parameter("processes", "int", default=1, minimum=1, help="processes that load images"),
         Parameter("samples", "int", minimum=1, help="images held in memory"),
         _AUGMENTATION,
@@ -157,11 +162,14 @@ _MOVING_EDGES = InterfaceDeclaration(
     parameters=(
         Parameter("minmax_velocity", "float", default=1.0, minimum=0, array=True, help="largest velocity"),
         Parameter("min_period", "float", default=4.0, minimum=1e-3, array=True, help="shortest period in pixels"),
-        Parameter("max_period", "float", default=8.0, minimum=1e-3, array=True, help="longest period in pixels"),
+        Parameter(
+            "max_period", "float", default=8.0, minimum=1e-3, array=True, not_below="min_period",
+            help="longest period in pixels, not below min_period",
+        ),
         *durations(8, 16),
         Parameter("sigma", "float", default=64.0, minimum=1e-3, array=True, help="size of the window in pixels"),
     ),
-)
+)  # fmt: skip
 
 _OSCILLATOR = InterfaceDeclaration(
     "oscillator",

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from statestream.arrays import ArrayKey, ArraySpec
-from statestream.graph.catalogue import InterfaceDeclaration, Topic
+from statestream.graph.catalogue import InterfaceDeclaration, Timing, Topic
 from statestream.interfaces.base import Array, Interface, Moment
 from statestream.interfaces.common import confusion, durations, fading
 from statestream.interfaces.numerals import NAMES, Drawings, draw
@@ -40,6 +40,7 @@ DECLARATION = InterfaceDeclaration(
         Topic(LABEL, "which numeral, one-hot at every pixel", (CLASSES, None, None)),
     ),
     parameters=(*durations(16, 24), fading(), *confusion()),
+    timing=Timing(IMAGE, ANSWER, "conf-mat window", "min_duration"),
 )
 
 _MEMORY = ("_elapsed_", "_duration_", "_class_")
@@ -57,7 +58,6 @@ class RomanNumerals(Interface):
 
     def __init__(self, network: Network, name: str, seed: int = 0) -> None:
         super().__init__(network, name, seed)
-        self.require_order("min_duration", "max_duration")
         self.record: StimulusRecord | None = None
         self.confusion: TemporalConfusion | None = None
         if ANSWER in self.inputs:

@@ -182,6 +182,8 @@ class Handle(Reader):
 
     def __init__(self, client: Client, network: Network | None = None) -> None:
         self._client = client
+        # A handle that nobody holds any more lets go, and by that a session of its own ends. No finalizer may wait.
+        weakref.finalize(self, client.let_go).atexit = False
         self.network = network or Network.from_json(client.arena.description["network"])
         self._names: dict[tuple[str, str], list[str]] = {}
         for key, slot in client.arena.layout.by_key.items():
@@ -327,8 +329,6 @@ class Session(Handle):
         client = Client.start(network, seed, threads, listener)
         super().__init__(client, network)
         _open_sessions.add(self)
-        # A session that nobody holds any more ends; nothing may wait in a finalizer, so it only hears of it.
-        weakref.finalize(self, client.let_go).atexit = False
         if wait:
             self.wait_ready()
 

@@ -6,6 +6,7 @@ import itertools
 import os
 import queue
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -88,7 +89,8 @@ class Client:
     def connect(session: int, listener: Listener | None = None) -> Client:
         """Connect to a session that another process owns."""
         stream = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        stream.settimeout(_ENDING)
+        # Not Python's time-out: with that, a crowd of clients at the door would be refused instead of waited for.
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(_ENDING), 0))
         try:
             stream.connect(str(registry.socket_path(session)))
             arena = Arena.attach(registry.segment_name(session))
@@ -200,6 +202,7 @@ class Client:
             self._gone = True
             waiting = list(self._pending.values())
             self._pending.clear()
+        self._connection.close()
         if self._core is not None:
             self._explain_loss(self._core)
         for box in waiting:

@@ -221,5 +221,5 @@ def listen(path: Path) -> socket.socket:
         listening.bind(str(path))
     finally:
         os.umask(mask)
-    listening.listen(16)
+    listening.listen(64)
     return listening

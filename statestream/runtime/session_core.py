@@ -328,7 +328,10 @@ class SessionCore:
         self.wait_for(request, target)
 
     def _read(self, request: Request) -> None:
-        keys = [_key(key) for key in request.message.get("keys", [])]
+        given = request.message.get("keys")
+        if not isinstance(given, list):
+            raise RequestError(f"{given!r} is no list of keys")
+        keys = [_key(key) for key in given]
         arrays = [protocol.encode_array(self.values(key)) for key in keys]
         request.answer(data={"frame": self.frame, "arrays": arrays})
 

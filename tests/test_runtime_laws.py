@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 import statestream as sst
 from nets import COUNTER, LEARNER, READER, changed
+from sabotage import sabotage
 
 
 def everything(session: Any) -> dict[str, np.ndarray]:
@@ -115,6 +117,49 @@ def test_law_1_a_frame_that_is_not_finite_is_not_committed(devices: tuple[str, s
     assert_equal_bits(repaired, run(network, 8, 3))
 
 
+@pytest.mark.parametrize("devices", [("cpu", "cpu"), ("cpu:1", "cpu:2")])
+def test_law_1_increments_that_are_not_finite_are_not_committed_and_the_frame_can_be_repeated(
+    devices: tuple[str, str],
+) -> None:
+    network = changed(LEARNER, deep={"device": devices[0]}, flat={"device": devices[1], "lr": 0.01})
+    with sst.Session(network, seed=3) as session:
+        session.step(6)
+        goal = session["goal"].state
+        for name in ("flat", "deep"):
+            session[name].parameter["lr"] = 3e38
+            session["goal"].state = 1e6
+            for _ in range(2):  # it stays so until somebody changes something
+                with pytest.raises(sst.CommandError, match=r"paused: \S+ became NaN or Inf in frame 6"):
+                    session.step()
+            session[name].parameter["lr"] = 0.01
+        session["goal"].state = goal
+        session.step(2)
+        assert_equal_bits(everything(session), run(network, 8, 3))
+
+
+def test_law_1_interface_variables_that_are_not_finite_are_not_committed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = run(READER, 8, 3)
+    code = """
+        kept = RomanNumerals.advance
+        def advance(self, moment, following):
+            kept(self, moment, following)
+            if moment.split == 1:
+                following["rn_image"][-1, 0, 3, 3] = np.inf
+        RomanNumerals.advance = advance
+        """
+    sabotage(tmp_path, monkeypatch, "interface_process", "interfaces.roman_numerals", code)
+    with sst.Session(READER, seed=3) as session:
+        session.step(6)
+        session.split = 1
+        with pytest.raises(sst.CommandError, match=r"numerals.variable.rn_image became NaN or Inf in frame 6"):
+            session.step()
+        session.split = 0
+        session.step(2)
+        assert_equal_bits(everything(session), wanted)
+
+
 def test_law_2_views_hold_one_frame_while_the_network_streams() -> None:
     with sst.Session(COUNTER) as session:
         session.stream()
@@ -141,6 +186,11 @@ def test_law_3_the_partition_does_not_change_a_bit(partition: dict[str, dict[str
     assert_equal_bits(run(LEARNER), run(changed(LEARNER, **partition)))
 
 
+def test_law_3_with_an_interface_too() -> None:
+    apart = changed(READER, label={"device": "cpu:1"}, learn={"device": "cpu:2"})
+    assert_equal_bits(run(READER), run(apart))
+
+
 def test_law_4_a_seed_means_the_same_numbers_and_another_seed_others() -> None:
     one, same, other = run(LEARNER, seed=7), run(LEARNER, seed=7), run(LEARNER, seed=8)
     assert_equal_bits(one, same)
@@ -153,6 +203,20 @@ def test_law_4_draws_do_not_depend_on_how_frames_were_asked_for() -> None:
         for frames in (1, 4, 2, 5):
             session.step(frames)
         assert_equal_bits(everything(session), run(LEARNER, seed=7))
+
+
+def test_law_4_the_draws_of_a_frame_do_not_depend_on_what_else_runs_in_it() -> None:
+    """Frames with and without the pool take turns, so that what was drawn ahead is often for the wrong frame."""
+    odd = changed(LEARNER, goal={"period": 3, "period offset": 1}, mid={"period": 2}, deep={"period": 2})
+    with sst.Session(LEARNER, seed=7) as always, sst.Session(odd, seed=7) as sometimes:
+        for frame in range(10):
+            always.step()
+            sometimes.step()
+            np.testing.assert_array_equal(sometimes["eye"].state, always["eye"].state)
+            if frame % 3 == 1:
+                goal = always["goal"].state
+            if frame >= 1:
+                np.testing.assert_array_equal(sometimes["goal"].state, goal)
 
 
 @pytest.mark.slow

@@ -104,10 +104,11 @@ def test_law_1_a_frame_that_is_not_finite_is_not_committed(devices: tuple[str, s
         good = everything(session)
         session["goal"].state = 3e38  # its square is none that float32 can hold
         broken = everything(session)
-        with pytest.raises(
-            sst.CommandError, match=r"paused: \S+ became NaN or Inf in frame 6; the frame was not committed"
-        ):
-            session.step()
+        for _ in range(2):  # it stays so until somebody changes something
+            with pytest.raises(
+                sst.CommandError, match=r"paused: \S+ became NaN or Inf in frame 6; the frame was not committed"
+            ):
+                session.step()
         assert session.frame == 6
         assert_equal_bits(everything(session), broken)
         assert "paused" in session.command("state")
@@ -115,26 +116,6 @@ def test_law_1_a_frame_that_is_not_finite_is_not_committed(devices: tuple[str, s
         session.step(2)
         repaired = everything(session)
     assert_equal_bits(repaired, run(network, 8, 3))
-
-
-@pytest.mark.parametrize("devices", [("cpu", "cpu"), ("cpu:1", "cpu:2")])
-def test_law_1_increments_that_are_not_finite_are_not_committed_and_the_frame_can_be_repeated(
-    devices: tuple[str, str],
-) -> None:
-    network = changed(LEARNER, deep={"device": devices[0]}, flat={"device": devices[1], "lr": 0.01})
-    with sst.Session(network, seed=3) as session:
-        session.step(6)
-        goal = session["goal"].state
-        for name in ("flat", "deep"):
-            session[name].parameter["lr"] = 3e38
-            session["goal"].state = 1e6
-            for _ in range(2):  # it stays so until somebody changes something
-                with pytest.raises(sst.CommandError, match=r"paused: \S+ became NaN or Inf in frame 6"):
-                    session.step()
-            session[name].parameter["lr"] = 0.01
-        session["goal"].state = goal
-        session.step(2)
-        assert_equal_bits(everything(session), run(network, 8, 3))
 
 
 def test_law_1_interface_variables_that_are_not_finite_are_not_committed(

@@ -96,6 +96,8 @@ def test_missing_parts_of_python(root: Path, machine: Path, tmp_path: Path) -> N
     assert len(found) == 2
     assert "ensurepip" in found[0]
     assert found[1].startswith("Python.h")
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    assert f"apt-get install {version} {version}-venv {version}-dev" in preflight(root, machine).stderr
 
 
 def test_compilers_without_headers(root: Path, machine: Path) -> None:

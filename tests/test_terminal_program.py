@@ -284,6 +284,18 @@ def test_control_c(graph: str) -> None:
     assert nothing_left(session, processes)
 
 
+def test_control_c_closes_the_completions(graph: str) -> None:
+    with Terminal(graph) as terminal:
+        begin(terminal)
+        terminal.send("\t")
+        terminal.expect("list the synapse-pools")
+        terminal.send("\x03")
+        terminal.send("state\r")
+        terminal.expect(r"session: +\d+")
+        terminal.send("exit\r")
+        assert terminal.end() == 0
+
+
 def test_control_c_while_it_starts(graph: str) -> None:
     with Terminal(graph) as terminal:
         terminal.expect(re.escape(HINT))

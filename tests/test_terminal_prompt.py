@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import stat
+import threading
 import time
 from datetime import datetime
 from pathlib import Path
@@ -64,6 +65,30 @@ def test_control_c_clears_the_line_and_ends_on_an_empty_one() -> None:
     terminal = prompt(handle, "stream\x03state\r\x03")
     assert asked(handle) == ["state"]
     assert terminal.status == 0
+
+
+def test_control_c_ends_a_search_and_nothing_else() -> None:
+    handle = FakeHandle()
+    terminal = prompt(handle, "\x12st\x03nps\r\x12\x03state\rexit\r")
+    assert asked(handle) == ["nps", "state", "exit"]
+    assert terminal.status == 0
+
+
+def test_exit_does_not_wait_for_a_command_that_does_not_end() -> None:
+    released = threading.Event()
+    handle = FakeHandle({"pause": lambda: released.wait(30) and Answer("")})
+    began = time.monotonic()
+    prompt(handle, "pause\rstate\rexit\r")
+    released.set()
+    assert time.monotonic() - began < 15
+    assert asked(handle) == ["pause"]
+
+
+def test_exit_waits_for_commands_that_take_their_time() -> None:
+    pause = threading.Event()
+    handle = FakeHandle({"show eye": lambda: pause.wait(0.5) or Answer("")})
+    prompt(handle, "show eye; show eye; show eye; exit; state\r")
+    assert asked(handle) == ["show eye"] * 3 + ["exit"]
 
 
 def test_control_d_ends() -> None:
@@ -166,7 +191,24 @@ def test_status_line() -> None:
     streaming = line(Status("streaming", 12, 31.25, 0), "loss 0.5")
     assert streaming.endswith("| frame 00000012 | 31.2 frames/s | streaming | loss 0.5")
     assert line(Status("initializing", 0, 0.0, 3)).endswith("| initializing (3 remaining)")
-    assert line(Status("broken", 12, 0.0, 0), columns=60) == " 06:30:05 | frame 00000012 | broken"
+    assert line(Status("broken", 12, 0.0, 0), columns=50) == " 06:30:05 | frame 00000012 | broken"
+
+
+@pytest.mark.parametrize(
+    ("columns", "shown"),
+    [
+        (110, " Sun, 22 Nov 2026 06:30:05 | frame 00000012 | 31.2 frames/s | streaming | loss 0.5"),
+        (80, " 06:30:05 | frame 00000012 | 31.2 frames/s | streaming | loss 0.5"),
+        (60, " frame 00000012 | 31.2 frames/s | streaming | loss 0.5"),
+        (40, " frame 00000012 | streaming | loss 0.5"),
+        (30, " frame 00000012 | streaming"),
+        (20, " streaming"),
+        (5, " streaming"),
+    ],
+)
+def test_status_line_of_a_narrow_terminal(columns: int, shown: str) -> None:
+    """What matters most stays to the last: what the session is doing."""
+    assert line(Status("streaming", 12, 31.25, 0), "loss 0.5", columns) == shown
 
 
 def test_loss_in_the_status_line() -> None:

@@ -6,6 +6,7 @@
 # Plain POSIX shell on purpose: Python itself may be what is missing.
 
 python=$1
+version=3.11
 missing=""
 
 lack() {
@@ -48,7 +49,8 @@ fi
 
 if [ -n "$missing" ]; then
     echo "statestream cannot be set up here yet. Missing:$missing" >&2
-    echo "On Debian or Ubuntu: sudo apt-get install python3.11 python3.11-venv python3.11-dev gcc g++ make" >&2
+    echo "On Debian or Ubuntu: sudo apt-get install python$version python$version-venv python$version-dev gcc g++ make" >&2
+    [ "$version" != 3.11 ] || echo "(a release without Python 3.11 has 3.12 or 3.13, which will do)" >&2
     echo "Another interpreter is named by:  make PYTHON=/path/to/python3.12 ..." >&2
     exit 1
 fi

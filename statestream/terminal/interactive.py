@@ -43,6 +43,8 @@ _REFRESH = 0.5
 """Seconds between two looks at the session for the status line."""
 _GRACE = 0.3
 """Seconds that a command has to answer before the next prompt appears."""
+_HELD_UP = 3.0
+"""Seconds that `exit` waits for commands before it of which none gets done, as in a frame that does not end."""
 _FRAMES = ("stream", "step")
 """Commands that compute frames."""
 _REDRAW = 0.05
@@ -93,7 +95,7 @@ class Interactive:
         self._commands: asyncio.Queue[str] = asyncio.Queue()
         self._events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._plain, self._reading = output is None, False
-        self._ending = False
+        self._ended = asyncio.Event()
         self.status = 0
         """The program's exit status."""
         self._prompt: PromptSession[str] = PromptSession(
@@ -137,7 +139,7 @@ class Interactive:
 
     def _end(self, status: int = 0) -> None:
         """Leave the prompt."""
-        self._ending = True
+        self._ended.set()
         self.status = self.status or status
         app = self._prompt.app
         if app.is_running and not app.is_done:
@@ -145,7 +147,7 @@ class Interactive:
 
     async def _read(self) -> None:
         """Take lines from the prompt."""
-        while not self._ending:
+        while not self._ended.is_set():
             self._reading = True
             try:
                 text = await self._prompt.prompt_async(handle_sigint=False)
@@ -153,16 +155,26 @@ class Interactive:
                 return
             finally:
                 self._reading = False
-            for line in text.split("\n"):
-                for command in commands(line):
-                    self._commands.put_nowait(command)
+            typed = [command for line in text.split("\n") for command in commands(line)]
+            for command in typed:
+                self._commands.put_nowait(command)
+            if "exit" in typed:
+                return await self._exit()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._commands.join(), _GRACE)
+
+    async def _exit(self) -> None:
+        """Wait until an `exit` was reached; if nothing before it gets done, leave all the same."""
+        left = -1
+        while not self._ended.is_set() and left != (left := self._commands.qsize()):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), _HELD_UP)
+        self._end()
 
     async def _work(self) -> None:
         """Do the commands, one after the other."""
         loop = asyncio.get_running_loop()
-        while True:
+        while not self._ended.is_set():
             command = await self._commands.get()
             name = command.split()[0]
             starting = self._handle.status.state == "initializing"

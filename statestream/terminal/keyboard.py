@@ -10,7 +10,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from typing import Any, TextIO
 
 from prompt_toolkit.application import get_app
-from prompt_toolkit.filters import Condition, completion_is_selected
+from prompt_toolkit.enums import DEFAULT_BUFFER
+from prompt_toolkit.filters import Condition, completion_is_selected, has_completions, has_focus
 from prompt_toolkit.input.vt100 import Vt100Input, raw_mode
 from prompt_toolkit.key_binding import KeyBindings, KeyPress, KeyPressEvent
 from prompt_toolkit.keys import Keys
@@ -97,20 +98,22 @@ class Keyboard(Vt100Input):
 
 
 def bindings() -> KeyBindings:
-    """Ctrl-C clears the line; on an empty one it ends the session, as Ctrl-D does.
+    """Ctrl-C clears the line and the completions; on an empty one it ends the session, as Ctrl-D does.
 
+    In a search of the history it ends the search: prompt_toolkit's own binding, so ours are for the line only.
     Enter on a chosen completion goes on to the next argument if the command needs one.
     """
     keys = KeyBindings()
-    empty = Condition(lambda: not get_app().current_buffer.text)
+    line = has_focus(DEFAULT_BUFFER)
+    empty = Condition(lambda: not get_app().current_buffer.text) & ~has_completions
 
-    @keys.add("c-c", filter=~empty)
-    @keys.add("<sigint>", filter=~empty)
+    @keys.add("c-c", filter=line & ~empty)
+    @keys.add("<sigint>", filter=line & ~empty)
     def _clear(event: KeyPressEvent) -> None:
         event.current_buffer.reset()
 
-    @keys.add("c-c", filter=empty)
-    @keys.add("<sigint>", filter=empty)
+    @keys.add("c-c", filter=line & empty)
+    @keys.add("<sigint>", filter=line & empty)
     def _leave(event: KeyPressEvent) -> None:
         event.app.exit(exception=EOFError())
 

@@ -11,6 +11,7 @@ from statestream.terminal.text import one_line
 from statestream.version import VERSION
 
 _DESCRIPTION = "Run a streaming neural network: a prompt in a terminal, else a script of the same commands."
+_CHECK = "statestream check [options] FILE"
 _EPILOG = """\
 examples:
   statestream demo.st_graph                                  a prompt; type 'stream', '?' lists the commands
@@ -62,7 +63,7 @@ def usage() -> str:
 def _parser(check: bool) -> _Parser:
     parser = _Parser(
         prog="statestream check" if check else "statestream",
-        usage="statestream check [options] FILE" if check else None,
+        usage=_CHECK if check else f"statestream [options] FILE\n       {_CHECK}",
         description="Check a graph: all mistakes at once, with file and line." if check else _DESCRIPTION,
         epilog=None if check else _EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -74,10 +75,11 @@ def _parser(check: bool) -> _Parser:
     add("--agents", metavar="N", type=_positive, help="batch size, in place of the graph's own")
     add("--set", metavar="ITEM.PARAMETER=VALUE", dest="overrides", action="append", type=_override, default=[],
         help="another value of an item's parameter; may be given several times")  # fmt: skip
-    add("--strict", action="store_true", help="what is only odd in a graph is wrong")
+    add("--strict", action="store_true", help="treat warnings about the graph as mistakes")
     if not check:
-        add("--seed", metavar="N", type=_natural, help="of all random numbers: equal seeds, equal runs")
-        add("--threads", metavar="N", type=_natural, help="of each worker's engine; 0 shares the cores among them")
+        add("--seed", metavar="N", type=_natural, help="seed of all random numbers: equal seeds, equal runs")
+        add("--threads", metavar="N", type=_natural,
+            help="threads of each worker's engine; 0 shares the cores among the workers")  # fmt: skip
         add("-c", metavar="COMMANDS", dest="script", help="do these commands, separated by ';', and end")
         add("-e", dest="stop_at_failure", action="store_true", help="a script ends at its first command that fails")
         add("--json", action="store_true", help="a script prints one JSON object per command")

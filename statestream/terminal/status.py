@@ -13,25 +13,37 @@ if TYPE_CHECKING:
 Fragments = list[tuple[str, str]]
 
 _COLOURS = {"streaming": "class:streaming", "broken": "class:broken", "ended": "class:broken"}
-_NARROW = 80
-"""Columns below which the date is left out."""
+_BETWEEN = " | "
+_LEFT_OUT = (
+    {"time"},
+    {"date"},
+    {"date", "time"},
+    {"date", "time", "rate"},
+    {"date", "time", "rate", "loss"},
+    {"date", "time", "rate", "loss", "frame"},
+)
+"""Parts that are left out, in the order in which a line that is too long for the terminal loses them."""
 
 
-def status_line(status: Status, loss: str, now: datetime, columns: int = _NARROW) -> Fragments:
-    """The line as prompt_toolkit's formatted text. loss: as `Loss.read` gives it."""
-    parts = [
-        ("", f"{now:%a, %d %b %Y %H:%M:%S}" if columns >= _NARROW else f"{now:%H:%M:%S}"),
-        ("", f"frame {status.frame:08d}"),
-    ]
-    if status.state == "streaming":
-        parts.append(("", f"{status.rate:.1f} frames/s"))
+def status_line(status: Status, loss: str, now: datetime, columns: int = 80) -> Fragments:
+    """The line as prompt_toolkit's formatted text. loss: as `Loss.read` gives it; what has no room is left out."""
     state = f"initializing ({status.remaining} remaining)" if status.state == "initializing" else status.state
-    parts.append((_COLOURS.get(status.state, "class:state"), state))
-    if loss:
-        parts.append(("", loss))
+    shown = {
+        "date": f"{now:%a, %d %b %Y %H:%M:%S}",
+        "time": f"{now:%H:%M:%S}",
+        "frame": f"frame {status.frame:08d}",
+        "rate": f"{status.rate:.1f} frames/s" if status.state == "streaming" else "",
+        "state": state,
+        "loss": loss,
+    }
+    for without in _LEFT_OUT:
+        parts = [name for name, text in shown.items() if text and name not in without]
+        if sum(len(shown[name]) + len(_BETWEEN) for name in parts) <= columns:
+            break
     line: Fragments = []
-    for style, text in parts:
-        line += [("", " | " if line else " "), (style, text)]
+    for name in parts:
+        style = _COLOURS.get(status.state, "class:state") if name == "state" else ""
+        line += [("", _BETWEEN if line else " "), (style, shown[name])]
     return line
 
 

@@ -96,8 +96,15 @@ def test_missing_parts_of_python(root: Path, machine: Path, tmp_path: Path) -> N
     assert len(found) == 2
     assert "ensurepip" in found[0]
     assert found[1].startswith("Python.h")
-    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    assert f"apt-get install {version} {version}-venv {version}-dev" in preflight(root, machine).stderr
+
+
+@pytest.mark.parametrize(("found", "named"), [("3.13", "3.13"), ("3.9", "3.11")])
+def test_the_packages_named_are_those_of_the_interpreter(root: Path, machine: Path, found: str, named: str) -> None:
+    """A release that has Python 3.13 has no package python3.11."""
+    good = int(found in ("3.12", "3.13"))
+    program(machine, "python", f"""case "$2" in "") exit 0;; *exit*) exit {1 - good};; *) echo {found};; esac""")
+    packages = f"python{named} python{named}-venv python{named}-dev gcc g++ make"
+    assert f"sudo apt-get install {packages}\n" in preflight(root, machine).stderr
 
 
 def test_compilers_without_headers(root: Path, machine: Path) -> None:

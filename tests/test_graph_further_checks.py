@@ -219,6 +219,11 @@ def test_what_an_input_reaches(tmp_path: Path, lines: str, key: str, words: list
         load(text, tmp_path)
 
 
+@pytest.mark.parametrize("nothing", ["null", "None"])
+def test_a_bound_that_is_none(tmp_path: Path, nothing: str) -> None:
+    load(synapse(f"source: [[image]]\ntarget: hidden\nmin W_0_0: {nothing}\nmax W_0_0: 0.5"), tmp_path)
+
+
 def test_bounds_in_order(tmp_path: Path) -> None:
     (finding,) = wrong(synapse("source: [[image]]\ntarget: hidden\nmin W_0_0: 1\nmax W_0_0: 0.5 #!"), tmp_path)
     says(finding, "s", "max W_0_0", "found 0.5", "at least")

@@ -54,6 +54,13 @@ def test_a_long_chain_of_shared_parameters() -> None:
     assert "lead" not in {finding.item for finding in caught.value.findings}
 
 
+def test_a_tag_as_long_as_a_file(tmp_path: Path) -> None:
+    begin = perf_counter()
+    (finding,) = wrong(f"name: n\nagents: !{'a' * 2_000_000} 5 #!\n", tmp_path)
+    says(finding, "", "", "a YAML tag of more than 4000 characters")
+    assert perf_counter() - begin < 20  # the parser alone takes minutes
+
+
 def test_a_trained_parameter_is_found_twice_among_many() -> None:
     synapses = {f"s{i}": {"source": [["n0"]], "target": "n1"} for i in range(3000)}
     trained = [["sp", name, "W_0_0"] for name in (*synapses, "s7")]

@@ -50,7 +50,7 @@ def check_arrays(draft: Draft, arrays: Arrays) -> None:
             continue
         if array not in names:
             draft.warn(key, f"there is no array parameter '{shorten(array)}'{nearest(array, names)}", node)
-        elif key in draft.values:
+        elif draft.values.get(key) is not None:
             bounds.setdefault(array, {})[parameter.name] = draft.values[key]
             _check_start(draft, key, node, shapes[array], arrays)
     for array, given in bounds.items():

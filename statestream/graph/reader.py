@@ -29,6 +29,9 @@ _TRUE, _FALSE = ("true", "True", "TRUE"), ("false", "False", "FALSE")
 _INT = re.compile(r"[-+]?[0-9]+")
 _BASED = re.compile(r"([-+]?)0([box])([0-9a-fA-F]+)")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_LONG_TAG = re.compile(r"(?<![^\s,\[{:?-])!\S{4000}")
+"""The parser's time grows with the square of a tag's length; tags are refused anyway."""
+
 _SPECIAL = re.compile(r"([-+]?)\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
 
@@ -136,6 +139,10 @@ def read_text(text: str, file: str, findings: Collector) -> Node | None:
     """The tree of a YAML text, or None (with a finding) when it cannot be parsed or is empty."""
     builder = _Builder(file, findings)
     line = 1
+    if found := _LONG_TAG.search(text):
+        message = "a YAML tag of more than 4000 characters; a graph has plain values only"
+        findings.error(Mark(file, text.count("\n", 0, found.start()) + 1), "", "", message)
+        return None
     try:
         for event in _events(text):
             line = event.start_mark.line + 1

@@ -172,7 +172,7 @@ class Status:
     """initializing, paused, streaming, broken or ended."""
     frame: int
     rate: float
-    """Frames per second while streaming, else 0."""
+    """Frames per second over the last second of streaming."""
     remaining: int
     """Items that are not ready yet."""
 

@@ -100,6 +100,23 @@ def test_read_waits_for_a_write_between_frames(arena: Arena) -> None:
     assert arena.read([A])[0] == 0
 
 
+def test_a_value_that_was_set_while_reading_makes_the_read_begin_again(arena: Arena) -> None:
+    original, seen = arena.control.get, []
+
+    def meanwhile(word: Word) -> int:
+        value = original(word)
+        if word == Word.COMMITTED:
+            seen.append(value)
+            if len(seen) == 1:
+                with arena.writing():
+                    arena.copies(C)[0][...] = 5.0
+        return value
+
+    arena.control.get = meanwhile  # type: ignore[method-assign]
+    assert arena.read([C]) == (0, [5.0])
+    assert len(seen) == 2
+
+
 def test_concurrent_readers_see_whole_frames_only() -> None:
     """A writer that runs as fast as it can, readers that copy two large arrays: both always of the frame they say."""
     name = f"statestream.test.{os.getpid()}.fast"

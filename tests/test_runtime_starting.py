@@ -38,9 +38,7 @@ def test_a_lock_file_that_somebody_removed_changes_nothing_for_the_session() -> 
     assert nothing_left(session.id, found)
 
 
-def test_a_folder_of_sessions_that_somebody_removed_changes_nothing_for_the_session(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_session_whose_socket_somebody_removed_goes_on_but_cannot_be_attached_to() -> None:
     with sst.Session(COUNTER) as session:
         found = everything(session.id)
         registry.socket_path(session.id).unlink()

@@ -11,7 +11,6 @@ import os
 import signal
 import socket
 import sys
-import threading
 import traceback
 from contextlib import ExitStack
 from typing import IO, Any
@@ -38,13 +37,17 @@ class Interruption:
     """Remembers that a signal asked this process to end."""
 
     def __init__(self) -> None:
-        self._asked = threading.Event()
+        # Not an Event: a second signal while the first one sets it would wait for its lock without end.
+        self._asked = False
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, lambda *_: self._asked.set())
+            signal.signal(number, self._ask)
 
     def __call__(self) -> bool:
         """Whether that has happened."""
-        return self._asked.is_set()
+        return self._asked
+
+    def _ask(self, *_: object) -> None:
+        self._asked = True
 
 
 def create_arena(registration: Registration, plan: Plan, start: dict[str, Any]) -> Arena:

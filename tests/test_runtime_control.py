@@ -144,6 +144,25 @@ def test_clients_may_use_a_session_at_the_same_time(counter: sst.Session) -> Non
     assert 60 <= counter.frame - start <= 180
 
 
+def test_a_short_step_does_not_cut_another_clients_long_one(counter: sst.Session) -> None:
+    start, troubles = counter.frame, []
+
+    def work() -> None:
+        try:
+            with sst.attach(counter.id) as client:
+                client.step(3000)
+        except BaseException as error:
+            troubles.append(error)
+
+    long = threading.Thread(target=work)
+    long.start()
+    assert eventually(lambda: counter.frame > start)
+    for _ in range(10):
+        counter.step()
+    long.join()
+    assert not troubles and counter.frame >= start + 3000
+
+
 def test_close_ends_the_wait_of_another_thread_and_may_be_called_again() -> None:
     session = sst.Session(COUNTER)
     core, participants = pids(session.id)

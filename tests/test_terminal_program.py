@@ -52,6 +52,26 @@ def test_started_as_a_module(graph: str) -> None:
     assert result.stdout.startswith(f"{graph}: a network of 2 neuron-pools, 2 synapse-pools, 0 plasticities")
 
 
+def test_a_python_without_what_it_needs(graph: str) -> None:
+    """As with the system's Python: it was all installed, but not for this one."""
+    result = subprocess.run(
+        [sys.executable, "-S", str(CORE), graph, "-c", "step"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith(f"statestream: {sys.executable} cannot run this: the module ruamel")
+    assert ". .venv/bin/activate" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_python_that_is_too_old(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    from statestream import core
+
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(sys, "version_info", (3, 10, 13))
+    assert core.main() == 1
+    assert "this is Python 3.10, 3.11 to 3.13 are supported" in capsys.readouterr().err
+
+
 def test_its_own_folder_does_not_shadow_other_modules() -> None:
     from statestream.core import leave_own_folder
 

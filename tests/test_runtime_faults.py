@@ -9,13 +9,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import statestream as sst
 from nets import COUNTER, LEARNER, READER, changed
 from processes import eventually, nothing_left, orphans, ours, pids
 from sabotage import sabotage
-from statestream.memory import Arena, Word
+from statestream.memory import Arena, Torn, Word
 from statestream.runtime import registry
 
 HANGS_IN_FRAME_3 = """
@@ -235,6 +236,32 @@ def test_readers_of_an_older_frame_see_that_a_frame_which_failed_overwrote_it() 
         with pytest.raises(sst.CommandError, match="not committed"):
             session.step()
         assert (control.get(Word.STARTED), control.frame) == (7, 6)
+
+
+def test_readers_see_that_a_value_was_set_while_they_copied() -> None:
+    """Law 2: every write between two frames makes a read that it may have met begin again."""
+    with sst.Session(COUNTER) as session:
+        control = Arena.attach(registry.segment_name(session.id)).control
+        before = control.get(Word.GENERATION)
+        session["count"].state = 3.0
+        session.split = 1
+        assert control.get(Word.GENERATION) == before + 4
+
+
+def test_when_frames_are_too_fast_for_a_reader_the_core_makes_the_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    def torn(*_: object) -> None:
+        raise Torn
+
+    with sst.Session(LEARNER) as session:
+        session.step(4)
+        with session.frame_view() as view:
+            wanted = {name: view[name].state for name in session.network.neuron_pools}
+        monkeypatch.setattr(session._client.arena, "read", torn)
+        with session.frame_view() as view:
+            assert view.frame == 4
+            for name, state in wanted.items():
+                np.testing.assert_array_equal(view[name].state, state)
+        assert session["deep"].parameter["lr"] == 0.01
 
 
 def test_a_paused_session_uses_no_processor_time() -> None:

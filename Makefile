@@ -25,7 +25,7 @@ help:
 install: $(STAMP) ## set up .venv, nothing else
 
 demo: $(STAMP) ## start the demo network in the terminal
-	@cd statestream && exec "$(abspath $(VENV))/bin/python" core.py ../examples/demo.st_graph
+	@bin=$$(cd $(BIN) && pwd) && cd statestream && exec "$$bin/python" core.py ../examples/demo.st_graph
 
 test: $(STAMP) ## run the whole test suite
 	@$(BIN)/python -m pytest $(ARGS)

@@ -70,6 +70,12 @@ class Checkout:
         assert (result.returncode == 0) == (status == 0), result.stdout
         return result.stdout
 
+    def stamp(self) -> Path:
+        """A stamp outside that says that all is done."""
+        path = self.folder.with_name("stamp")
+        path.write_text(f"{self.folder}\n", encoding="utf-8")
+        return path
+
     def done(self) -> list[str]:
         """What was done since the last question."""
         lines = self.log.read_text(encoding="utf-8").splitlines() if self.log.exists() else []
@@ -91,6 +97,16 @@ def test_the_second_run_does_nothing(checkout: Checkout) -> None:
 
 def test_demo_starts_core_in_its_folder(checkout: Checkout) -> None:
     checkout.make("demo")
+    *_, last = checkout.done()
+    assert last == f"{checkout.folder}/statestream: core.py ../examples/demo.st_graph"
+
+
+def test_demo_finds_an_environment_elsewhere(checkout: Checkout) -> None:
+    """Also where its path has blanks, which make's own functions take for several paths."""
+    checkout.make("install")
+    (checkout.folder / ".venv").rename(checkout.folder.with_name("other place"))
+    checkout.done()
+    checkout.make("demo", f"VENV={checkout.folder.parent}/other place", f"STAMP={checkout.stamp()}")
     *_, last = checkout.done()
     assert last == f"{checkout.folder}/statestream: core.py ../examples/demo.st_graph"
 

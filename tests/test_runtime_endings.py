@@ -101,8 +101,20 @@ def test_a_signal_to_the_core_ends_the_session(number: signal.Signals) -> None:
     found = all_pids(session.id)
     session.stream()
     os.kill(found[0], number)
-    with pytest.raises(sst.SessionError):
+    with pytest.raises(sst.SessionError, match="the session was ended"):
         session.step(1_000_000)
+    assert eventually(lambda: nothing_left(session.id, found))
+    session.close()
+
+
+def test_signals_in_quick_succession_end_the_session_once() -> None:
+    session = sst.Session(COUNTER)
+    found = all_pids(session.id)
+    for number in [signal.SIGTERM, signal.SIGINT, signal.SIGHUP] * 30:
+        try:
+            os.kill(found[0], number)
+        except ProcessLookupError:
+            break
     assert eventually(lambda: nothing_left(session.id, found))
     session.close()
 

@@ -221,6 +221,9 @@ def test_sources_a_network_and_a_file(tmp_path: Path) -> None:
     with sst.Session(path, seed=12) as session:
         session.step(2)
         assert not np.array_equal(states[0], session["a"].state)
+    with sst.Session(path, seed=11) as session:
+        session.step(2)
+        states.append(session["a"].state)
     for state in states[1:]:
         np.testing.assert_array_equal(state, states[0])
 

@@ -6,7 +6,9 @@ import os
 import signal
 import threading
 import time
+from collections import deque
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from processes import eventually, nothing_left, orphans, ours, pids
 from sabotage import sabotage
 from statestream.memory import Arena, Torn, Word
 from statestream.runtime import registry
+from statestream.runtime.session_core import SessionCore
 
 HANGS_IN_FRAME_3 = """
     kept = Draws.of
@@ -152,6 +155,34 @@ def test_what_fails_while_starting_is_told_and_nothing_is_left(
     with pytest.raises(sst.SessionError, match=f"(?s){words}"):
         sst.Session(READER)
     assert not ours() and not orphans()
+
+
+def test_an_interface_gives_back_what_it_took_when_the_session_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "closed"
+    code = f"def close(self):\n    open({str(place)!r}, 'w').close()\nRomanNumerals.close = close"
+    sabotage(tmp_path, monkeypatch, "interface_process", "interfaces.roman_numerals", code)
+    with sst.Session(READER) as session:
+        session.step()
+        assert not place.exists()
+    assert place.exists()
+
+
+def test_a_client_that_never_stops_asking_does_not_stop_the_network() -> None:
+    core = SessionCore.__new__(SessionCore)
+    asking = SimpleNamespace(inbox=deque(["a", "b"]), stirred=threading.Event())
+    core.ended, core.server = False, asking  # type: ignore[assignment]
+    done: list[Any] = []
+
+    def ask_again(request: Any) -> None:
+        done.append(request)
+        asking.inbox.append(request)
+        assert len(done) < 100
+
+    core._do = ask_again  # type: ignore[method-assign]
+    core._serve()
+    assert done == ["a", "b"] and asking.stirred.is_set()
 
 
 HANGS_WHILE_COMPILING = """

@@ -75,8 +75,7 @@ def _attempt(work: Callable[[int], None], frame: int, reporter: Reporter) -> tup
         work(frame)
     except NotFinite as found:
         return Arrival.NOT_FINITE, found.slot
-    except BaseException as error:
-        # SystemExit too: whatever ends a step is told, and the core does not wait for an engine's exit handlers.
+    except Exception as error:
         reporter.failure(error)
         return Arrival.FAILED, 0
     return Arrival.DONE, 0
@@ -99,7 +98,7 @@ def main(run: Callable[[Arena, int, Reporter], None]) -> None:
         run(arena, options.index, reporter)
     except BrokenPipeError:
         traceback.print_exc()  # nobody is there to be told
-    except BaseException as error:
+    except BaseException as error:  # SystemExit too: whatever ends a participant is told
         reporter.failure(error)
     finally:
         # Engines' own threads and exit handlers may hang or take seconds; nothing here needs them.

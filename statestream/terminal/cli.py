@@ -113,7 +113,7 @@ def _script(network: Network, options: Options) -> int:
             script.run(options.script.split("\n"))
         elif sys.stdin is not None:
             lines = Lines(sys.stdin.fileno())
-            events.on_closed = lines.stop  # type: ignore[method-assign]
+            events.on_closed = lines.stop
             if not events.closed:
                 script.run(lines)
         if events.closed and not script.left:

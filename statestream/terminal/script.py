@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -93,6 +93,8 @@ class ScriptEvents:
         self.troubles = Troubles()
         self.closed = False
         """The session is gone."""
+        self.on_closed: Callable[[], None] = lambda: None
+        """What shall happen then; called in the connection's thread."""
         self._progress = sys.stderr is not None and sys.stderr.isatty()
         self._lock = threading.Lock()
         self._held: list[str] = []
@@ -119,9 +121,6 @@ class ScriptEvents:
             self._held.clear()
         for text in notices:
             complain(text)
-
-    def on_closed(self) -> None:
-        """Replaced by what shall happen when the session is gone."""
 
     def _hold(self, text: str) -> None:
         """Keep a notice for a moment: the failure of a command may be about to say the same."""

@@ -38,6 +38,16 @@ def test_a_lock_file_that_somebody_removed_changes_nothing_for_the_session() -> 
     assert nothing_left(session.id, found)
 
 
+def test_a_lock_file_that_vanishes_while_dead_sessions_are_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    with sst.Session(COUNTER) as session:
+        registry.socket_path(session.id).with_suffix(".lock").unlink()
+        with monkeypatch.context() as patch:
+            patch.setattr(registry, "_sessions_with_lock", lambda: {session.id})  # as it was a moment before
+            assert session.id not in registry.reap()
+        with sst.attach(session.id) as client:
+            client.step()
+
+
 def test_a_session_whose_socket_somebody_removed_goes_on_but_cannot_be_attached_to() -> None:
     with sst.Session(COUNTER) as session:
         found = everything(session.id)
@@ -144,7 +154,7 @@ def test_one_session_after_another_leaves_nothing_in_this_process() -> None:
             session.step()
         del session
         found.append(held())
-    assert found[-1] == found[0] and found[-1][2] == 0
+    assert found[-1] == found[0]
     assert not ours() and not orphans()
 
 

@@ -127,8 +127,12 @@ def _lock_within(handle: IO[str], seconds: float) -> None:
         raise RegistryError(f"{handle.name} has been locked by another process for {seconds:g} s; is it stopped?")
 
 
-def _try_lock(session: int) -> IO[str] | None:
-    handle = (_folder() / f"{session}.lock").open("w")
+def _try_lock(session: int, create: bool = True) -> IO[str] | None:
+    # A file that is gone is no sign of a dead session: somebody may have removed it from under a living one.
+    try:
+        handle = (_folder() / f"{session}.lock").open("w" if create else "r+")
+    except FileNotFoundError:
+        return None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -141,7 +145,7 @@ def _reap_all() -> list[int]:
     locked = _sessions_with_lock()
     reaped = []
     for session in sorted(locked):
-        lock = _try_lock(session)
+        lock = _try_lock(session, create=False)
         if lock is not None:
             _remove(session)
             lock.close()

@@ -70,10 +70,15 @@ def draw(step, seed=7, frame=0):
     return result
 
 
+def engine(name):
+    """A backend; all tests of one process ask for the same number of threads, for TensorFlow has one only."""
+    return backends.load(name, threads=2)
+
+
 def compiled(net, items=None, backend="numpy"):
     """A function (values, split, seed, frame) -> outputs of one frame."""
     step = Step(net, (*net.neuron_pools, *net.plasticities) if items is None else items)
-    run = backends.load(backend).compile(step.function, step.shapes)
+    run = engine(backend).compile(step.function, step.shapes)
 
     def one_frame(values, split=0, seed=7, frame=0):
         given = {**values, SPLIT: np.array(split, np.float32), **draw(step, seed, frame)}

@@ -7,12 +7,15 @@ import math
 import numpy as np
 import pytest
 
+from numerics_networks import network
 from statestream import backends
 from statestream.numerics.activations import ACTIVATIONS
 from statestream.numerics.declarations import FUNCTIONS as DECLARED
-from statestream.numerics.expressions import FUNCTIONS, activate
+from statestream.numerics.errors import UnsupportedError
+from statestream.numerics.expressions import FUNCTIONS, activate, evaluate, require
 from statestream.numerics.losses import LOSSES
 from statestream.numerics.optimizers import OPTIMIZERS
+from statestream.numerics.step import Step
 
 NUMPY = backends.load("numpy")
 
@@ -117,8 +120,6 @@ FUNCTION_CASES = {
 
 @pytest.mark.parametrize("text", FUNCTION_CASES)
 def test_functions_of_expressions(text):
-    from statestream.numerics.expressions import evaluate
-
     x = np.random.default_rng(5).standard_normal((2, 3, 2, 2)).astype(np.float32)
     expected = np.asarray(FUNCTION_CASES[text](x), np.float32)
     result = compute(lambda ops, x: evaluate(ops, text, {"$": x}, expected.shape, ("", "")), x=x)
@@ -229,3 +230,79 @@ def test_adam_has_the_usual_defaults():
 
 def test_rmsprop():
     assert increments("rmsprop", [1, 1, 1], lr=1e-3) == pytest.approx([-0.0031623, -0.0022942, -0.0019209], rel=1e-4)
+
+
+# --- expressions that cannot be computed ----------------------------------------------------------------------------
+
+WRONG = {
+    "B.sum($, axis=7)": "B.sum: axis 7 is out of range for 4 axes",
+    "B.sum($, axis='x')": "B.sum: axis must be a whole number, not 'x'",
+    "B.sum($, axis=$)": "B.sum: axis must be a whole number, not a tensor",
+    "B.sum($, 1, axis=1)": "B.sum: multiple values for argument 'axis'",
+    "B.sum($, keepdims=None)": "B.sum: keepdims must be a whole number, not None",
+    "B.argmax($, axis=[1])": "B.argmax: axis must be a whole number, not a list",
+    "B.argmax($, axis=4)": "B.argmax: axis 4 is out of range for 4 axes",
+    "B.any($, axis=-5)": "B.any: axis -5 is out of range",
+    "B.reshape($, [5, 5])": "B.reshape: reshape: 24 elements do not fill (5, 5)",
+    "B.reshape($, $)": "B.reshape: shape must be a whole number, not a tensor",
+    "B.repeat($, 0.5)": "B.repeat: times must be a whole number, not 0.5",
+    "B.repeat($, 99999999999)": "B.repeat: times [99999999999] is too large",
+    "B.zeros([99999999999]) + $": "B.zeros: shape [99999999999] is too large",
+    "B.ones(1e400 - 1e400) + $": "B.ones: shape must be a whole number, not nan",
+    "B.dimshuffle($, 0)": "B.dimshuffle: axes must be a list, not 0",
+    "B.dimshuffle($, [0, 'y'])": "B.dimshuffle: axis must be a whole number, not 'y'",
+    "B.concatenate($)": "B.concatenate: a list of tensors is needed, not a tensor",
+    "B.concatenate([$, $], axis=9)": "B.concatenate: axis 9 is out of range",
+    "B.tensordot($, $, 9)": "B.tensordot: axes 9 is out of range for 4 and 4 axes",
+    "B.tensordot($, $, [1])": "B.tensordot: axes must be one list for each of the two",
+    "B.dot($, B.ones([5, 5]))": "B.dot: tensordot",
+    "B.conv2d($, B.ones([3, 2, 1, 1]))": "B.conv2d: conv2d: source (2, 3, 2, 2) and kernel (3, 2, 1, 1) do not fit",
+    "B.conv2d($, $)": "its shape [2, 2, 2, 2] does not fit [2, 3, 2, 2]",
+    "B.relu($, thresh=[1])": "B.relu: a tensor or a number is needed",
+    "B.softround($, p=0)": "B.softround: float division by zero",
+    "B.mean($, axis=1)": "its shape [2, 2, 2] does not fit [2, 3, 2, 2]",
+    "B.reshape($, [1, 2, 3, 2, 2])": "its shape [1, 2, 3, 2, 2] does not fit",
+    "$ + [1, 2]": "'+' needs tensors or numbers, not a list",
+    "$ * 'x'": "'*' needs tensors or numbers, not 'x'",
+    "[1] * 99999999999": "'*' needs tensors or numbers, not a list",
+    "$ * 9 ** 9 ** 9": "a number is too large",
+    "$ * (1 // 0)": "division by zero",
+    "[$, $]": "a tensor or a number is needed",
+}
+
+
+@pytest.mark.parametrize("text", WRONG)
+def test_what_cannot_be_computed_is_told_with_item_and_parameter(text):
+    with pytest.raises(UnsupportedError) as found:
+        require(text, {"$": (2, 3, 2, 2)}, (2, 3, 2, 2), ("pool", "act"))
+    assert (found.value.item, found.value.parameter) == ("pool", "act")
+    assert str(found.value).startswith(f"pool.act: {text!r} cannot be computed: ")
+    assert WRONG[text] in str(found.value)
+
+
+def test_odd_expressions_that_can_be_computed():
+    x = [-1.0, 0.25, 2.0]
+    np.testing.assert_allclose(act("+$ - -$", x), np.multiply(x, 2))
+    np.testing.assert_allclose(act("B.relu($, thresh=$)", x), 0)
+    np.testing.assert_allclose(act("$ * 2 ** 10 * (7 // 2) * (7 % 4)", x), np.multiply(x, 9216))
+    np.testing.assert_allclose(act("B.dot($, 2)", x), np.multiply(x, 2))
+    np.testing.assert_allclose(act("B.sum(B.repeat($, 6 / 3))", x), 2.5)
+    assert np.isinf(act("$ * 1e300", [1.0])).all()
+
+
+PARTS = {
+    "act of a neuron-pool": ({"act": "B.max($, axis=1)"}, {}, "t.act"),
+    "act of a factor": ({}, {"act": ["B.max($, axis=1)"]}, "a_t.act"),
+    "ACT": ({}, {"ACT": "B.reshape($, [2, 2])"}, "a_t.ACT"),
+    "pact": ({}, {"pact": [["B.sum($, axis=4)"]]}, "a_t.pact"),
+    "func": ({}, {"func": "B.sum($00, axis=1)"}, "a_t.func"),
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_step_is_refused_before_any_engine_compiles_it(part):
+    pool, synapse_pool, place = PARTS[part]
+    shape = [2, 3, 3]
+    net = network({"a": {"shape": shape}, "t": {"shape": shape, **pool}}, {"a_t": {"rf": 1, **synapse_pool}})
+    with pytest.raises(UnsupportedError, match=rf"^{place}: .* cannot be computed"):
+        Step(net, ["t"])

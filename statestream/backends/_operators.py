@@ -7,9 +7,10 @@ from typing import Any
 
 
 class Operators(ABC):
-    """`+ - * / **` and unary minus, with numbers on either side, in terms of one method."""
+    """`+ - * / **`, unary minus and plus, with numbers on either side, in terms of one method."""
 
     __slots__ = ()
+    __iter__ = None  # Python would otherwise try x[0], x[1], ... until an engine complains, and some never do
     __array_ufunc__ = None  # an array beside an operator is an error, not an array of tensors
 
     @abstractmethod
@@ -48,3 +49,6 @@ class Operators(ABC):
 
     def __neg__(self) -> Any:
         return self.combine("negative", self)
+
+    def __pos__(self) -> Any:
+        return self

@@ -1,10 +1,12 @@
-"""A reverse-mode tape over numpy arrays: what the numpy backend records, and how gradients are taken from
-it."""
+"""A reverse-mode tape over numpy arrays: what the numpy backend records, how gradients are taken from it, and how the
+whole is computed again from other inputs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,9 @@ from statestream.backends._shapes import BackendError
 
 Array = np.ndarray
 Pull = Callable[..., Array]
+EMPTY: Mapping[str, Any] = MappingProxyType({})
+NOTHING = np.empty(0)
+"""The value of what is not computed at present."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +36,23 @@ class Primitive:
 
 
 class Tensor(Operators):
-    """A value on the tape, and how it was computed."""
+    """An array on the tape, and how it is computed.
 
-    __slots__ = ("operands", "primitive", "settings", "tape", "value")
+    value: the array; NOTHING between two calls, but for constants. shape: never changes.
+    primitive, operands, settings: None and empty for inputs, constants and gradients, which no gradient passes.
+    """
+
+    __slots__ = ("operands", "primitive", "settings", "shape", "tape", "value")
 
     def __init__(
         self,
         tape: Tape,
         value: Array,
-        primitive: Primitive | None,
-        operands: tuple[Tensor, ...],
-        settings: dict[str, Any],
+        primitive: Primitive | None = None,
+        operands: tuple[Tensor, ...] = (),
+        settings: Mapping[str, Any] = EMPTY,
     ) -> None:
-        self.tape, self.value = tape, value
+        self.tape, self.value, self.shape = tape, value, value.shape
         self.primitive, self.operands, self.settings = primitive, operands, settings
 
     def combine(self, name: str, *operands: Any) -> Tensor:
@@ -57,15 +66,20 @@ class Tensor(Operators):
 
 
 class Tape:
-    """Records tensors and finds each computed before: the same operation on the same tensors is done once."""
+    """Operations in the order in which a function asked for them, done at once and repeated at each call.
+
+    It finds each computed before: the same operation on the same tensors is done once.
+    """
 
     def __init__(self, dtype: type[np.floating[Any]]) -> None:
         self.dtype = dtype
         self._known: dict[Hashable, Tensor] = {}
+        self._steps: list[Callable[[], None]] = []
+        self._computed: list[Tensor] = []
 
     def leaf(self, array: Any) -> Tensor:
-        """A tensor that was not computed: an input or a constant."""
-        return Tensor(self, np.asarray(array, self.dtype), None, (), {})
+        """A tensor that is not computed: an input or a constant."""
+        return Tensor(self, np.asarray(array, self.dtype))
 
     def lift(self, x: Any) -> Tensor:
         """x itself if it is a tensor; a constant if it is a number."""
@@ -78,16 +92,25 @@ class Tape:
     def apply(self, primitive: Primitive, *operands: Any, **settings: Any) -> Tensor:
         """The result of a primitive. Settings must be hashable."""
         sources = tuple(self.lift(one) for one in operands)
+        key = (primitive.name, *map(id, sources), *sorted(settings.items()))
+        return self._remembered(key, lambda: self.record(primitive, sources, settings))
 
-        def compute() -> Tensor:
-            try:
-                value = primitive.forward(*(one.value for one in sources), **settings)
-            except (ValueError, IndexError) as problem:
-                shapes = ", ".join(str(one.value.shape) for one in sources)
-                raise BackendError(f"{primitive.name} of {shapes}: {problem}") from problem
-            return Tensor(self, np.asarray(value, self.dtype), primitive, sources, settings)
+    def record(self, primitive: Primitive, sources: tuple[Tensor, ...], settings: Mapping[str, Any]) -> Tensor:
+        """`apply`, as a tensor of its own in any case."""
+        forward = partial(primitive.forward, **settings)
+        try:
+            value = np.asarray(forward(*[one.value for one in sources]), self.dtype)
+        except (ValueError, IndexError, MemoryError) as problem:
+            shapes = ", ".join(str(one.shape) for one in sources)
+            raise BackendError(f"{primitive.name} of {shapes}: {problem}") from problem
+        tensor = Tensor(self, value, primitive, sources, settings)
 
-        return self._remembered((primitive.name, *map(id, sources), *sorted(settings.items())), compute)
+        def step() -> None:
+            tensor.value = np.asarray(forward(*[one.value for one in sources]), self.dtype)
+
+        self._steps.append(step)
+        self._computed.append(tensor)
+        return tensor
 
     def _remembered(self, key: Hashable, compute: Callable[[], Tensor]) -> Tensor:
         tensor = self._known.get(key)
@@ -95,34 +118,58 @@ class Tape:
             tensor = self._known[key] = compute()
         return tensor
 
+    def repeat(self) -> None:
+        """Compute everything once more, from the present values of the inputs."""
+        for step in self._steps:
+            step()
+
     def clear(self) -> None:
-        """Forget everything, so that the arrays are freed at once (tensors and tape refer to each other)."""
-        self._known.clear()
+        """Let go of all computed values: they may be views of inputs, and would fill memory between two calls."""
+        for tensor in self._computed:
+            tensor.value = NOTHING
 
     def gradients(self, loss: Tensor, tensors: Sequence[Tensor]) -> list[Tensor]:
         """See Operations.gradients. The order of all sums depends on how the loss was computed only, not on
         what else is on the tape: a partition of the network does not change bits."""
-        if loss.value.shape != ():
-            raise BackendError(f"gradients: the loss must have shape (), not {loss.value.shape}")
+        if loss.shape != ():
+            raise BackendError(f"gradients: the loss must have shape (), not {loss.shape}")
         order = _ancestors(loss)
-        wanted = {id(one) for one in tensors}
-        needed = set(wanted)
+        needed = {id(one) for one in tensors}
         for node in order:
             if any(id(one) in needed for one in node.operands):
                 needed.add(id(node))
-        found: dict[int, Array] = {id(loss): np.ones((), self.dtype)}
-        for node in reversed(order):
-            slope = found.get(id(node)) if id(node) in wanted else found.pop(id(node), None)
-            if slope is None or node.primitive is None:
+        backwards = [node for node in reversed(order) if id(node) in needed]
+        results = [Tensor(self, np.zeros(one.shape, self.dtype)) for one in tensors]
+
+        def step() -> None:
+            found = _slopes(loss, backwards, needed, kept={id(one) for one in tensors})
+            for result, one in zip(results, tensors, strict=True):
+                result.value = found[id(one)] if id(one) in found else np.zeros(one.shape, self.dtype)
+
+        step()
+        self._steps.append(step)
+        self._computed.extend(results)
+        return results
+
+
+def _slopes(loss: Tensor, backwards: Sequence[Tensor], needed: Set[int], kept: Set[int]) -> dict[int, Array]:
+    """d loss / d tensor by the tensor's id, for those in `kept`: the chain rule, from the loss backwards.
+
+    backwards: results before operands. needed: what lies between the loss and a tensor that is kept.
+    """
+    found: dict[int, Array] = {id(loss): np.ones_like(loss.value)}
+    for node in backwards:
+        slope = found.get(id(node)) if id(node) in kept else found.pop(id(node), None)
+        if slope is None or node.primitive is None:
+            continue
+        values = [one.value for one in node.operands]
+        for operand, pull in zip(node.operands, node.primitive.pulls, strict=True):
+            if pull is None or id(operand) not in needed:
                 continue
-            values = [one.value for one in node.operands]
-            for operand, pull in zip(node.operands, node.primitive.pulls, strict=True):
-                if pull is None or id(operand) not in needed:
-                    continue
-                part = summed_to(pull(slope, node.value, *values, **node.settings), operand.value.shape)
-                before = found.get(id(operand))
-                found[id(operand)] = part if before is None else before + part
-        return [self.leaf(found[id(one)] if id(one) in found else np.zeros_like(one.value)) for one in tensors]
+            part = summed_to(pull(slope, node.value, *values, **node.settings), operand.shape)
+            before = found.get(id(operand))
+            found[id(operand)] = part if before is None else before + part
+    return found
 
 
 def _ancestors(loss: Tensor) -> list[Tensor]:

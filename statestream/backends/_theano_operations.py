@@ -55,6 +55,11 @@ def lift(x: Any) -> Tensor:
     return Tensor(pt.constant(np.float32(x)))
 
 
+def step_of(function: Callable[..., Any], *operands: Any) -> Tensor:
+    """A function whose derivative is 0 wherever there is one; PyTensor would compute those zeros, and add them."""
+    return Tensor(disconnected_grad(each(function, *operands).symbol))
+
+
 def each(function: Callable[..., Any], *operands: Any) -> Tensor:
     """A function of symbols."""
     return Tensor(function(*(lift(one).symbol for one in operands)))
@@ -108,10 +113,10 @@ class _TheanoOperations(Operations):
         return each(pt.abs, x)
 
     def sign(self, x: Any) -> Tensor:
-        return each(pt.sign, x)
+        return step_of(pt.sign, x)
 
     def floor(self, x: Any) -> Tensor:
-        return each(pt.floor, x)
+        return step_of(pt.floor, x)
 
     def erf(self, x: Any) -> Tensor:
         return each(pt.erf, x)
@@ -126,13 +131,13 @@ class _TheanoOperations(Operations):
         return each(pt.pow, a, b)
 
     def greater(self, a: Any, b: Any) -> Tensor:
-        return each(pt.gt, a, b)
+        return step_of(pt.gt, a, b)
 
     def greater_equal(self, a: Any, b: Any) -> Tensor:
-        return each(pt.ge, a, b)
+        return step_of(pt.ge, a, b)
 
     def where(self, condition: Any, a: Any, b: Any) -> Tensor:
-        return each(lambda c, x, y: pt.switch(pt.neq(c, np.float32(0)), x, y), condition, a, b)
+        return each(lambda c, x, y: pt.switch(pt.neq(disconnected_grad(c), np.float32(0)), x, y), condition, a, b)
 
     def _reduced(self, function: Callable[..., Any], x: Any, axis: Axis, keepdims: bool) -> Tensor:
         axes = axes_of(axis, len(self.shape(x)))
@@ -149,15 +154,15 @@ class _TheanoOperations(Operations):
         axes = axes_of(axis, len(self.shape(x)))
         symbol = lift(x).symbol
         largest = pt.max(disconnected_grad(symbol), axis=axes, keepdims=True)
-        hit = pt.cast(pt.eq(disconnected_grad(symbol), largest), "float32")
-        share = hit / pt.sum(hit, axis=axes, keepdims=True)
+        hit = pt.eq(disconnected_grad(symbol), largest)
+        count = pt.sum(pt.cast(hit, "float32"), axis=axes, keepdims=True)
         passed = symbol - disconnected_grad(symbol)  # zero, with the gradient of x
-        value = largest + pt.sum(passed * share, axis=axes, keepdims=True)
+        value = largest + pt.sum(pt.switch(hit, passed, np.float32(0)) / count, axis=axes, keepdims=True)
         kept = [one for one in range(symbol.type.ndim) if one not in axes]
         return Tensor(value if keepdims else value.dimshuffle(*kept))
 
     def argmax(self, x: Any, axis: int, keepdims: bool = False) -> Tensor:
-        return each(lambda symbol: pt.argmax(symbol, axis=axis, keepdims=keepdims), x)
+        return step_of(lambda symbol: pt.argmax(symbol, axis=axis, keepdims=keepdims), x)
 
     def softmax(self, x: Any, axis: int = 1) -> Tensor:
         return each(lambda symbol: softmax(symbol, axis=axis), x)
@@ -176,7 +181,7 @@ class _TheanoOperations(Operations):
         return each(lambda symbol: pt.alloc(symbol, *shape), x)
 
     def concatenate(self, tensors: Sequence[Any], axis: int) -> Tensor:
-        return Tensor(pt.join(axis, *(lift(one).symbol for one in tensors)))
+        return Tensor(pt.join(axis, *[lift(one).symbol for one in tensors]))
 
     def pad(self, x: Any, widths: Sequence[Pair]) -> Tensor:
         x = lift(x)

@@ -204,7 +204,7 @@ class Root(ps.Sqrt):
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Symbol]:
         """See the class."""
         (y,), (g,) = outputs, cotangents
-        return [ps.switch(ps.gt(y, np.float32(0)), g * np.float32(0.5) / y, np.float32(0))]
+        return [ps.switch(ps.eq(y, np.float32(0)), np.float32(0), g * np.float32(0.5) / y)]
 
 
 larger = Elemwise(Larger(ps.upcast_out, name="larger"), nfunc_spec=("numpy.maximum", 2, 1))

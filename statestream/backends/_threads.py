@@ -10,7 +10,8 @@ import ctypes
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from pathlib import Path
 
 SETTERS = (
@@ -70,9 +71,11 @@ class Crew:
             part(slice(0, count))
             return
         slices = [slice(count * number // parts, count * (number + 1) // parts) for number in range(parts)]
-        others: list[Future[object]] = [pool.submit(part, one) for one in slices[1:]]
+        # In a copy of the caller's context: numpy keeps there what it does about overflows and the like.
+        others: list[Future[object]] = [pool.submit(copy_context().run, part, one) for one in slices[1:]]
         try:
             part(slices[0])
         finally:
-            for other in others:
-                other.result()
+            wait(others)  # all of them, before anybody reads or reuses the memory they work on
+        for other in others:
+            other.result()

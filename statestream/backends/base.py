@@ -5,7 +5,7 @@ subclass of `Backend`. Conventions that all engines share, so that they agree (c
 tests/test_backends_conformance.py):
 
 * Everything is float32. States are [B, C, X, Y]: agents, features, two spatial axes. Shapes are static.
-* A tensor understands `+ - * / **`, unary minus and slices (`x[:, 0:1]`) with tensors and Python numbers.
+* A tensor understands `+ - * / **`, signs and slices (`x[:, 0:1]`) with tensors and Python numbers.
   Comparisons are methods that return 0.0 or 1.0. Where a method takes a tensor, a Python number will do as
   well.
 * Gradients where the derivative has a step: `maximum` and `minimum` give it to the first operand where that
@@ -173,7 +173,7 @@ class Operations(ABC):
         """Mean over axes."""
         shape = self.shape(x)
         count = math.prod(shape[one] for one in axes_of(axis, len(shape)))
-        return self.sum(x, axis, keepdims) * (1.0 / count)
+        return self.sum(x, axis, keepdims) / float(count)
 
     def var(self, x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Population variance over axes."""

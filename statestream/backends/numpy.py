@@ -1,7 +1,8 @@
 """The reference engine: plain numpy with a reverse-mode tape of its own.
 
-Nothing is compiled: the function is run anew at each call. Results depend on the function and the inputs only: not on
-what else is computed beside, where arrays lie in memory, or how many threads there are, since it always uses one.
+Nothing is compiled: the function runs once, on zeros, and each call repeats the operations that it asked for. Results
+depend on the function and the inputs only: not on what else is computed beside, where arrays lie in memory, or how many
+threads there are, since it always uses one.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from statestream.backends._shapes import axes_of, resolved_shape
-from statestream.backends._tape import ARITHMETIC, Array, Primitive, Tape, Tensor, total
+from statestream.backends._tape import ARITHMETIC, NOTHING, Array, Primitive, Tape, Tensor, total
 from statestream.backends._threads import limit_blas
 from statestream.backends.base import Axis, Backend, BackendError, Compiled, Operations, Pair, Span, StepFunction
 
@@ -96,7 +97,7 @@ LOG = Primitive("log", np.log, (lambda g, y, x: g / x,))
 TANH = Primitive("tanh", np.tanh, (lambda g, y, x: g * (1 - y * y),))
 SIGMOID = Primitive("sigmoid", _sigmoid, (lambda g, y, x: g * y * (1 - y),))
 SOFTPLUS = Primitive("softplus", lambda x: np.logaddexp(0, x), (lambda g, y, x: g * _sigmoid(x),))
-SQRT = Primitive("sqrt", np.sqrt, (lambda g, y, x: np.where(y > 0, 0.5 * g / y, 0),))
+SQRT = Primitive("sqrt", np.sqrt, (lambda g, y, x: np.where(y == 0, 0, 0.5 * g / y),))
 ABS = Primitive("abs", np.abs, (lambda g, y, x: g * np.sign(x),))
 SIGN = Primitive("sign", np.sign, (None,))
 FLOOR = Primitive("floor", np.floor, (None,))
@@ -128,6 +129,7 @@ MATMUL = Primitive(
     (lambda g, y, a, b: np.matmul(g, _flip(b)), lambda g, y, a, b: np.matmul(_flip(a), g)),
 )
 PATCHES = Primitive("patches", _patches, (_patches_pull,))
+STOP = Primitive("stop_gradient", lambda x: x, (None,))
 IDENTITY = Primitive("identity", lambda x: x, (lambda g, y, x: g,))
 
 
@@ -152,14 +154,13 @@ class _NumpyOperations(Operations):
         return self.tape.leaf(np.array(array, self.tape.dtype))
 
     def shape(self, x: Any) -> tuple[int, ...]:
-        return self.tape.lift(x).value.shape
+        return self.tape.lift(x).shape
 
     def stop_gradient(self, x: Any) -> Tensor:
-        return self.tape.leaf(self.tape.lift(x).value)
+        return self.tape.apply(STOP, x)
 
     def separate(self, x: Any) -> Tensor:
-        source = self.tape.lift(x)
-        return Tensor(self.tape, source.value, IDENTITY, (source,), {})
+        return self.tape.record(IDENTITY, (self.tape.lift(x),), {})
 
     def gradients(self, loss: Tensor, tensors: Sequence[Tensor]) -> list[Tensor]:
         return self.tape.gradients(loss, tensors)
@@ -280,16 +281,24 @@ class Engine(Backend):
         limit_blas(1)  # more would change bits with the number of threads, and hardly help
 
     def build(self, function: StepFunction, inputs: Mapping[Hashable, tuple[int, ...]]) -> Compiled:
-        """Run it once on zeros, which finds wrong shapes."""
-        self._run(function, {key: np.zeros(shape, self.dtype) for key, shape in inputs.items()})
-        return lambda arrays: self._run(function, {key: arrays[key] for key in inputs})
-
-    def _run(self, function: StepFunction, arrays: Mapping[Hashable, Array]) -> dict[Hashable, Array]:
+        """Record what it does with zeros, which finds wrong shapes."""
         operations = _NumpyOperations(self.dtype)
-        symbols: dict[Hashable, Any] = {key: operations.tape.leaf(array) for key, array in arrays.items()}
-        try:
-            with np.errstate(all="ignore"):  # NaN and Inf are results like others: the session looks for them
-                results = function(operations, symbols)
-                return {key: np.array(operations.tape.lift(x).value, order="C") for key, x in results.items()}
-        finally:
-            operations.tape.clear()
+        tape = operations.tape
+        symbols = {key: tape.leaf(np.zeros(shape)) for key, shape in inputs.items()}
+        with np.errstate(all="ignore"):  # NaN and Inf are results like others: the session looks for them
+            results = {key: tape.lift(x) for key, x in function(operations, dict(symbols)).items()}
+        tape.clear()
+
+        def call(arrays: Mapping[Hashable, Array]) -> dict[Hashable, Array]:
+            try:
+                for key, symbol in symbols.items():
+                    symbol.value = arrays[key]
+                with np.errstate(all="ignore"):
+                    tape.repeat()
+                return {key: np.array(one.value, order="C") for key, one in results.items()}
+            finally:  # nothing keeps the caller's memory
+                tape.clear()
+                for symbol in symbols.values():
+                    symbol.value = NOTHING
+
+        return call

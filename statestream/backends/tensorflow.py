@@ -97,7 +97,9 @@ class _TensorflowOperations(Operations):
     def maximum(self, a: Any, b: Any) -> Tensor:
         if isinstance(b, (int, float)) and b == 0:
             return each(tf.nn.relu, a)
-        return each(tf.maximum, b, a)  # TensorFlow gives ties to the first: hence the order
+        # TensorFlow gives ties to the first: hence the order. Not tf.maximum: TensorFlow's graph optimizer takes
+        # maximum(x, 3 x) for a leaky relu, which it is for factors up to 1 only.
+        return each(lambda x, y: -tf.minimum(-x, -y), b, a)
 
     def minimum(self, a: Any, b: Any) -> Tensor:
         return each(tf.minimum, b, a)
@@ -169,9 +171,10 @@ class _TensorflowOperations(Operations):
         return Tensor(tf.broadcast_to(x.rows, shape))
 
     def concatenate(self, tensors: Sequence[Any], axis: int) -> Tensor:
-        if any(one.is_last for one in tensors) and all(len(one.shape) == 4 for one in tensors):
-            return Tensor(last=tf.concat([one.last for one in tensors], LAST_AXIS[axis]))
-        return Tensor(tf.concat([one.rows for one in tensors], axis))
+        lifted = [lift(one) for one in tensors]
+        if any(one.is_last for one in lifted) and all(len(one.shape) == 4 for one in lifted):
+            return Tensor(last=tf.concat([one.last for one in lifted], LAST_AXIS[axis]))
+        return Tensor(tf.concat([one.rows for one in lifted], axis))
 
     def pad(self, x: Any, widths: Sequence[Pair]) -> Tensor:
         x = lift(x)
@@ -242,7 +245,7 @@ class Engine(Backend):
         names: list[Hashable] = []
 
         def traced(*symbols: Any) -> list[Any]:
-            with tf.device(self.device):
+            with tf.device(self.device), np.errstate(over="ignore"):  # constants beyond float32 are Inf
                 results = function(
                     _TensorflowOperations(), {key: Tensor(one) for key, one in zip(keys, symbols, strict=True)}
                 )
@@ -252,10 +255,10 @@ class Engine(Backend):
         signature = [tf.TensorSpec(inputs[key], tf.float32) for key in keys]
         try:
             graph = tf.function(traced, input_signature=signature, autograph=False).get_concrete_function()
+            run = graph.inference_fn.call_preflattened
+            shared = self._warm_up(run, [inputs[key] for key in keys])
         except (ValueError, TypeError, tf.errors.OpError) as problem:
             raise BackendError(str(problem).strip().splitlines()[0]) from problem
-        run = graph.inference_fn.call_preflattened
-        shared = self._warm_up(run, [inputs[key] for key in keys])
 
         def call(arrays: Mapping[Hashable, np.ndarray]) -> dict[Hashable, np.ndarray]:
             results = run([_borrow(arrays[key]) for key in keys])

@@ -114,6 +114,16 @@ static void fold_taps_last(const Geometry *g, float *source, const float *out)
             }
 }
 
+/* Whether a buffer of `bytes` holds as many floats as the product of the lengths; they may be anything. */
+static int holds(Py_ssize_t bytes, const Py_ssize_t *lengths, int count)
+{
+    Py_ssize_t floats = 1;
+    for (int n = 0; n < count; n++)
+        if (__builtin_mul_overflow(floats, lengths[n], &floats))
+            return 0;
+    return bytes % (Py_ssize_t)sizeof(float) == 0 && bytes / (Py_ssize_t)sizeof(float) == floats;
+}
+
 /* (source, unfolded, geometry, order); `back` folds. Raises ValueError if a buffer's size is not the geometry's. */
 static PyObject *run(PyObject *const *args, Py_ssize_t count, int back)
 {
@@ -143,8 +153,8 @@ static PyObject *run(PyObject *const *args, Py_ssize_t count, int back)
         PyBuffer_Release(&source);
         return NULL;
     }
-    int fits = source.len == (Py_ssize_t)sizeof(float) * g.b * g.c * g.x * g.y &&
-               unfolded.len == (Py_ssize_t)sizeof(float) * g.b * g.c * g.kx * g.ky * g.ox * g.oy;
+    int fits = holds(source.len, (Py_ssize_t[]){g.b, g.c, g.x, g.y}, 4) &&
+               holds(unfolded.len, (Py_ssize_t[]){g.b, g.c, g.kx, g.ky, g.ox, g.oy}, 6);
     if (fits) {
         Py_BEGIN_ALLOW_THREADS
         if (!back)

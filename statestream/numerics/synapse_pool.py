@@ -8,13 +8,13 @@ All tensors are [agents, features, X, Y]; an axis of length 1 stands for all fea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 from statestream.numerics.activations import ACTIVATIONS
 from statestream.numerics.errors import UnsupportedError
-from statestream.numerics.expressions import activate, evaluate
+from statestream.numerics.expressions import activate, evaluate, require
 from statestream.numerics.initialisation import start_value
 from statestream.numerics.neuron_pool import spread_over_state
 from statestream.numerics.noise import Distribution, add_noise, base_distribution
@@ -46,6 +46,10 @@ class SynapsePool:
         if "TRANSFORMER" in (item.get("tags") or ()):
             raise UnsupportedError(name, "tags", "spatial transformer pools are not supported yet")
         if is_set(item.get("func")):
+            shapes: dict[Hashable, Shape] = {
+                hole: (network.agents, *network.shape(source)) for hole, source in self._holes()
+            }
+            require(item.get("func"), shapes, self.shape, (name, "func"))
             return
         if is_set(item.get("noise")):
             self.draws["noise"] = base_distribution(item.get("noise"))
@@ -60,9 +64,14 @@ class SynapsePool:
             start_value(item, parameter)  # refuses what cannot be read
 
     def _check(self) -> None:
-        for row, reach in zip(self._inputs, self._reaches, strict=True):
+        for row, reach, activation in zip(self._inputs, self._reaches, self._activations, strict=True):
+            factor = self._reached(reach)
             for entry in row:
-                self._check_input(entry, self._reached(reach))
+                self._check_input(entry, factor)
+                source = (self.shape[0], *entry.source_shape)
+                require(entry.activation, {"$": source}, source, (self.name, "pact"))
+            require(activation, {"$": factor}, factor, (self.name, "act"))
+        require(self.item.get("ACT"), {"$": self.shape}, self.shape, (self.name, "ACT"))
         groups = self._avgout * self._maxout
         if self._features % groups:
             raise UnsupportedError(self.name, "M", f"{self._features} features cannot be grouped by {groups}")
@@ -120,10 +129,13 @@ class SynapsePool:
         return result
 
     def _functional(self, ops: Any, states: Tensors) -> Tensor:
-        values = {
-            f"${f}{i}": states[source] for f, row in enumerate(self.item["source"]) for i, source in enumerate(row)
-        }
+        values = {hole: states[source] for hole, source in self._holes()}
         return evaluate(ops, self.item.get("func"), values, self.shape, (self.name, "func"))
+
+    def _holes(self) -> Iterator[tuple[str, str]]:
+        """The placeholders of a functional pool, each with its source: $<factor><input>."""
+        for f, row in enumerate(self.item["source"]):
+            yield from ((f"${f}{i}", source) for i, source in enumerate(row))
 
     def _factor(self, ops: Any, f: int, states: Tensors, parameters: Tensors) -> Tensor:
         """Factor f, of the shape that `factor_shapes` says, or smaller where everything broadcasts."""

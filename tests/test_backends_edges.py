@@ -1,0 +1,215 @@
+"""Where engines are tempted to differ or to crash: NaN and Inf, threads, odd arguments, the C loops' bounds."""
+
+from __future__ import annotations
+
+import functools
+import threading
+import warnings
+
+import numpy as np
+import pytest
+
+import backends_cases
+from statestream import backends
+from statestream.backends._threads import Crew
+from statestream.ccpp import _convolution
+from test_backends_conformance import OTHERS, engine
+
+ALL = ["numpy", *OTHERS]
+SPECIAL = (np.nan, np.inf, -np.inf, 3e38, -3e38)
+# Where only the order of operations decides whether 3e38 overflows, or a derivative at Inf or NaN is 0 or NaN.
+LOOSE = {"multiply_number", "prod_agents_kept", "prod_spatial", "power_fraction"}
+
+
+@functools.cache
+def values_of(name, group):
+    """A function of the group's arrays: the value of each case."""
+
+    def function(ops, symbols):
+        return {
+            case: spec[0](ops, *[symbols[case, i] for i in range(len(spec) - 1)])
+            for case, spec in backends_cases.GROUPS[group].items()
+            if case not in LOOSE
+        }
+
+    return engine(name).compile(function, backends_cases.shapes(group))
+
+
+@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("group", backends_cases.GROUPS)
+@pytest.mark.parametrize("special", SPECIAL)
+def test_what_is_not_finite_on_numpy_is_not_on_any_engine(name, group, special):
+    """Law 1: a frame with NaN or Inf is not committed, so no engine may hide them, nor make some of its own."""
+    # Not the kernels: whether an infinite weight meets the zeros around a source is an engine's own affair.
+    for argument in (0,) if group in ("products", "conv2d") else (0, 1):
+        arrays = backends_cases.arrays(group)
+        for (_, place), array in arrays.items():
+            if place == argument and array.size:
+                array.flat[array.size // 2] = special
+        wanted = {case: np.isfinite(value).all() for case, value in values_of("numpy", group)(arrays).items()}
+        found = {case: np.isfinite(value).all() for case, value in values_of(name, group)(arrays).items()}
+        assert found == wanted
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_what_a_comparison_hides_gives_no_gradient(name):
+    """The gradient of a branch not taken is 0, and a condition has none, even where it was Inf."""
+
+    def function(ops, symbols):
+        x, y = symbols["x"], symbols["y"]
+        value = ops.where(ops.greater(y * y, 1.0), x, -x) + ops.greater_equal(y * y, 1.0) + ops.sign(y * y)
+        value = value + ops.floor(ops.minimum(y * y, 9.0)) + ops.max(ops.concatenate([x, -y * y], 0))
+        return {"dy": ops.gradients(ops.sum(value), [y])[0], "value": value}
+
+    compiled = engine(name).compile(function, {"x": (3,), "y": (3,)})
+    found = compiled({"x": np.ones(3, np.float32), "y": np.array([0.5, 2, 3e38], np.float32)})
+    assert found["dy"].tolist() == [0, 0, 0]
+    assert np.isfinite(found["value"]).all()
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_mean_of_equal_values_is_that_value(name):
+    """So that a constant map is exactly 0 after its mean was subtracted; a deviation of 0 would magnify the rest."""
+    compiled = engine(name).compile(lambda ops, s: {"y": ops.mean(s["x"], 1)}, {"x": (4, 10)})
+    x = np.repeat(np.array([[0.1], [0.7], [1.3], [3.3]], np.float32), 10, 1)
+    np.testing.assert_array_almost_equal_nulp(compiled({"x": x})["y"], x[:, 0], 1 if name != "numpy" else 0)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_constants_beyond_float32_are_inf_without_a_word(name):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        compiled = engine(name).compile(
+            lambda ops, s: {"y": s["x"] * 1e300, "z": s["x"] + ops.constant(-1e300)}, {"x": ()}
+        )
+    found = compiled({"x": np.ones((), np.float32)})
+    assert (float(found["y"]), float(found["z"])) == (np.inf, -np.inf)
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda ops, x: ops.concatenate(x, 0),  # a tensor is no list of tensors, and nobody may try to make it one
+        lambda ops, x: sum(x),
+        lambda ops, x: ops.softmax(ops.sum(x)),
+        lambda ops, x: ops.matmul(ops.reshape(x, (6, 1)), ops.reshape(x, (3, 2))),
+        lambda ops, x: ops.exp(None),
+        lambda ops, x: ops.transpose(x, (0, 0)),
+    ],
+)
+def test_misuse_ends_at_once(name, function):
+    with pytest.raises((backends.BackendError, TypeError)):
+        engine(name).compile(lambda ops, s: {"y": function(ops, s["x"])}, {"x": (2, 3)})
+
+
+def test_numpy_says_when_memory_is_not_enough():
+    def function(ops, symbols):
+        x = ops.broadcast_to(symbols["x"], (2**20, 2**20))
+        return {"y": x + 1.0}
+
+    with pytest.raises(backends.BackendError, match="add of"):
+        backends.load("numpy").compile(function, {"x": ()})
+
+
+def test_numpy_computes_nothing_twice_and_runs_the_function_once():
+    runs = []
+
+    def function(ops, symbols):
+        runs.append(1)
+        return {"y": ops.exp(symbols["x"]) + ops.exp(symbols["x"]), "c": ops.constant([2.0])}
+
+    compiled = backends.load("numpy").compile(function, {"x": (2,)})
+    for value in (0, 1):
+        found = compiled({"x": np.full(2, value, np.float32)})
+        np.testing.assert_allclose(found["y"], 2 * np.exp(value), rtol=1e-6)
+        assert found["c"] == 2
+        found["c"][...] = 0  # results are the caller's
+    assert len(runs) == 1
+
+
+# --- threads --------------------------------------------------------------------------------------------------------
+
+
+def test_a_crew_covers_everything_once_and_tells_errors():
+    crew = Crew()
+    for threads in (1, 2, 3, 5):
+        crew.resize(threads)
+        for count in (1, 2, 7):
+            done = np.zeros(count)
+
+            def part(rows, done=done):
+                done[rows] += 1
+
+            crew.share(count, part)
+            assert (done == 1).all()
+    finished = []
+    begin = threading.Event()
+
+    def fails(rows):
+        if rows.start == 0:
+            raise ValueError("first")
+        begin.wait(5)
+        finished.append(rows.start)
+
+    threading.Timer(0.05, begin.set).start()
+    with pytest.raises(ValueError, match="first"):
+        crew.share(5, fails)
+    assert sorted(finished) == [1, 2, 3, 4]  # nobody still writes when the error arrives
+
+    def fails_elsewhere(rows):
+        if rows.start == 1:
+            raise ValueError("second")
+
+    with pytest.raises(ValueError, match="second"):
+        crew.share(5, fails_elsewhere)
+    crew.resize(1)
+
+
+@pytest.mark.slow
+def test_overflow_in_another_thread_is_a_result_like_any_other():
+    """Large enough to be shared by the crew; its threads must heed what the caller says about warnings."""
+    compiled = engine("theano").compile(
+        lambda ops, s: {"y": ops.matmul(s["a"], s["b"])}, {"a": (2000, 64), "b": (64, 64)}
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = compiled({"a": np.full((2000, 64), 3e38, np.float32), "b": np.full((64, 64), 3e38, np.float32)})
+    assert np.isinf(found["y"]).all()
+
+
+# --- the C loops ----------------------------------------------------------------------------------------------------
+
+POINT = (1,) * 10 + (0, 0, 1, 1)
+
+
+@pytest.mark.parametrize("work", [_convolution.unfold, _convolution.fold])
+@pytest.mark.parametrize(
+    "geometry",
+    [
+        (1,) * 13,
+        (1, 1, -1, *POINT[3:]),
+        (1, 0, *POINT[2:]),
+        (2, *POINT[1:]),
+        (1, 1, 1, 1, 2, *POINT[5:]),
+        (2**62, 4, *POINT[2:]),  # four times more than fits a number: the product would be 0
+        (2**63, *POINT[1:]),
+    ],
+)
+def test_the_loops_refuse_what_does_not_fit(work, geometry):
+    for size in (0, 1):
+        with pytest.raises((TypeError, ValueError, OverflowError)):
+            work(np.zeros(size, np.float32), np.zeros(size, np.float32), geometry, 0)
+
+
+def test_the_loops_refuse_memory_of_the_wrong_kind():
+    source, rows = np.zeros((1, 1, 1, 1), np.float32), np.zeros(1, np.float32)
+    fixed = np.zeros(1, np.float32)
+    fixed.flags.writeable = False
+    with pytest.raises(ValueError, match="read-only"):
+        _convolution.unfold(source, fixed, POINT, 0)
+    with pytest.raises(ValueError, match="read-only"):
+        _convolution.fold(fixed, rows, POINT, 0)
+    with pytest.raises(ValueError, match="contiguous"):
+        _convolution.unfold(np.zeros((2, 2), np.float32).T, np.zeros(4, np.float32), (2, 2, *POINT[2:]), 0)
+    _convolution.unfold(source[:0], rows[:0], (0, *POINT[1:]), 1)  # no agents, no work

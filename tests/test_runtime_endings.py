@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -274,7 +275,7 @@ print(segment.names("statestream"))
 
 def test_a_memory_file_system_that_fills_up_meanwhile_is_an_error_and_no_crash() -> None:
     """In a mount namespace of its own with 2 MiB of /dev/shm: the segment is reserved when it is made, or refused."""
-    inside = f"mount -t tmpfs -o size=2m tmpfs /dev/shm && exec {sys.executable} -c '{FULL}'"
+    inside = f"mount -t tmpfs -o size=2m tmpfs /dev/shm && exec {shlex.quote(sys.executable)} -c '{FULL}'"
     done = subprocess.run(["unshare", "-rm", "sh", "-c", inside], capture_output=True, text=True)
     if "unshare" in done.stderr or "mount" in done.stderr:
         pytest.skip(f"no mount namespaces here: {done.stderr.strip()}")

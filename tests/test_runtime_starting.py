@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -63,13 +64,14 @@ def test_a_session_whose_socket_somebody_removed_goes_on_but_cannot_be_attached_
 def another_user(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """This process takes itself for a user of another number; yields that user's folder of sessions."""
     real = os.getuid()
-    folder = Path(f"/tmp/statestream-{real + 54321}")
-    monkeypatch.setattr(os, "getuid", lambda: real + 54321)
+    number = real + 1_000_000 + os.getpid()  # another one for each suite that runs at the same time
+    folder = Path(f"/tmp/statestream-{number}")
+    monkeypatch.setattr(os, "getuid", lambda: number)
     yield folder
     if folder.is_symlink() or folder.is_file():
         folder.unlink()
-    elif folder.exists():
-        folder.rmdir()
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.mark.parametrize("kind", ["somebody else's", "open to all", "a link", "a file"])

@@ -4,7 +4,7 @@ Drawn in numpy, the numerals of a frame together, stroke by stroke: a pixel is a
 covers it. That needs no screen, is soft-edged at any position and width, and takes about 20 µs per numeral of 32 x 32
 pixels; `skimage.draw.line_aa` draws one line of one width per call, between whole pixels.
 
-Source of the shapes and variations: spec/interfaces.md 14 of the project.
+Shapes and variations are those of the original toolbox.
 """
 
 from __future__ import annotations

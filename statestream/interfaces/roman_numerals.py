@@ -6,8 +6,8 @@ Grey image: f·ink. Colour image: f·(fg·ink + bg·(1 − ink)), with a random 
 All agents get numerals of the same kind, whatever the split; modes 2 and 3 act like 0, as there is no set of samples.
 In mode 1 all agents show what agent 0 shows. A change of mode gives all agents a new numeral.
 
-Source: spec/interfaces.md 14 of the project. Differences from the original: the first numeral is not blank, the
-triggers are cleared whether or not the answer is read, colours are mixed by the ink, values reach 1.
+Differences from the original: the first numeral is not blank, the triggers are cleared whether or not the answer is
+read, colours are mixed by the ink, values reach 1.
 """
 
 from __future__ import annotations

@@ -6,8 +6,6 @@ over the last frames; `acc[w]` is the share of right answers among them.
 Delay w belongs to the states w frames after the frame whose variables first held the stimulus. If they are v[F], the
 image's pool holds it in s[F + 1], and a network whose shortest path from the image to the answer has L synapse-pools
 answers it in s[F + 1 + L]: the first delay that can be right is L + 1.
-
-Source: design.md 4.1 and spec/interfaces.md 3 of the project.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The activation functions, element-wise on tensors of any shape (softmax: over axis 1, the features).
 
-Each is written over the operations of a backend, `function(ops, x, **keywords)`; formulas: numerics section 6.
+Each is written over the operations of a backend, `function(ops, x, **keywords)`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Courses: which pools are computed, from which synapse-pools, step after step, starting at the present states.
 
 The real network takes one step with everything; a plasticity looks several steps ahead along the paths of its rollout
-(graph language section 7.2), with random draws of its own.
+with random draws of its own.
 """
 
 from __future__ import annotations

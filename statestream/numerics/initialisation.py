@@ -1,4 +1,4 @@
-"""First values of all arrays (numerics section 5): states, variables and updates 0, parameters by their `init` key.
+"""First values of all arrays: states, variables and updates 0, parameters by their `init` key.
 
 Random values come from a stream of their own for each parameter, keyed by (seed, item, "init <parameter>").
 """

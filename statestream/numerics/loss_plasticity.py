@@ -1,4 +1,4 @@
-"""The loss plasticity: gradient descent on the error of a state some steps ahead (numerics section 7).
+"""The loss plasticity: gradient descent on the error of a state some steps ahead.
 
     e = loss(x, y) · mask          q: 1 for agents that learn, 0 for the others (below the session's split)
     loss1 = mean(e q) · B / (Σq + 1e-6)        trains

@@ -1,6 +1,6 @@
 """The loss functions: element-wise errors e(x, y) of a prediction x against a target y, both [agents, F, X, Y].
 
-The loss is the mean of e over all elements (numerics section 7; `loss_plasticity` takes it). So negloglikelihood of
+The loss is the mean of e over all elements (`loss_plasticity` takes it). So negloglikelihood of
 10 classes with p(correct) = 0.5 is ln(2) / 10. categorical_crossentropy, a sum over features, is on that same scale;
 softmax_cross_entropy is a sum over features and a mean over agents and pixels only, hence its factor F.
 """

@@ -1,4 +1,4 @@
-"""One frame of a neuron-pool (numerics section 2).
+"""One frame of a neuron-pool.
 
     S = Σ contributions + noise        A = act(g · norm(S) + b)        s' = zoneout(dropout(A))
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Tensor = Any
 
-# The axes over which statistics are taken (numerics section 2, steps 3 to 6).
+# The axes over which statistics are taken.
 _BATCH_AXES = {"full": (0, 1, 2, 3), "spatial": (0, 2, 3), "feature": (0, 1), "scalar": (0,)}
 _LAYER_AXES = {"full": (1, 2, 3), "spatial": (2, 3), "feature": (1,)}
 _EPSILON = 1e-6

@@ -1,4 +1,4 @@
-"""The optimizers: from a gradient to the increment that is added to a parameter (numerics section 8).
+"""The optimizers: from a gradient to the increment that is added to a parameter.
 
 `step` works on tensors of any shape, so that a plasticity can hand over all its parameters as one flat vector.
 """

@@ -1,4 +1,4 @@
-"""Shapes of parameters, and the geometry of every input of a synapse-pool (numerics sections 3.1 and 4). Pure Python.
+"""Shapes of parameters, and the geometry of every input of a synapse-pool. Pure Python.
 
 B agents, F features, X and Y space. C: features inside a synapse-pool, before avgout, maxout and M.
 """

@@ -1,4 +1,4 @@
-"""What a synapse-pool delivers to its target (numerics section 3).
+"""What a synapse-pool delivers to its target.
 
     factor f:  a_f = act_f( Σ_i  conv(pact(x_i) · P, weight_fnc(W))  + b_f )
     output:    ACT( M · maxout(avgout( Π_f a_f )) ) + noise

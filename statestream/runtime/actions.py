@@ -144,6 +144,7 @@ def process_table(core: SessionCore) -> Result:
     """One row per participant, slowest first."""
     control = core.arena.control
     rows: list[dict[str, Any]] = []
+    dead = core.children.dead()
     for child in core.children.all:
         index = child.participant.index
         count = control.record(index, Record.COUNT)
@@ -151,7 +152,7 @@ def process_table(core: SessionCore) -> Result:
             {
                 "process": child.participant.title,
                 "pid": child.pid,
-                "state": "ready" if child.ready else "initializing",
+                "state": "dead" if child in dead else "ready" if child.ready else "initializing",
                 "last ms": round(control.record(index, Record.DURATION) / 1e6, 3),
                 "mean ms": round(control.record(index, Record.TOTAL) / 1e6 / count, 3) if count else 0.0,
                 "frames": count,

@@ -102,6 +102,7 @@ AXES = {
     "spatial": ((2, 3), False),
     "agents_kept": ((0, -2, -1), True),
     "last": (-1, False),
+    "twice": ((3, 1, -1, 3), False),
 }
 
 

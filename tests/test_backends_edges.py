@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import threading
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import backends_cases
 from statestream import backends
-from statestream.backends._threads import Crew
+from statestream.backends._threads import SETTERS, Crew, limit_blas
 from statestream.ccpp import _convolution
 from test_backends_conformance import OTHERS, engine
 
@@ -101,6 +103,30 @@ def test_constants_beyond_float32_are_inf_without_a_word(name):
 def test_misuse_ends_at_once(name, function):
     with pytest.raises((backends.BackendError, TypeError)):
         engine(name).compile(lambda ops, s: {"y": function(ops, s["x"])}, {"x": (2, 3)})
+
+
+def test_numpy_uses_one_thread():
+    """BLAS adds up in another order with more, so bits would depend on how many there are."""
+    libraries = limit_blas(2)  # none where numpy stands on another BLAS
+    assert blas_threads() == ({2} if libraries else set())
+    backends.load("numpy")
+    assert blas_threads() == ({1} if libraries else set())
+
+
+def blas_threads():
+    """How many threads each OpenBLAS of this process uses."""
+    lines = Path("/proc/self/maps").read_text().splitlines()
+    libraries = [ctypes.CDLL(path) for path in {line.split(maxsplit=5)[-1] for line in lines if "openblas" in line}]
+    getters = [name.replace("_set_", "_get_") for name in SETTERS]
+    return {getattr(one, name)() for one in libraries for name in getters if hasattr(one, name)}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_constants_are_copied(name):
+    array = np.ones(3, np.float32)
+    compiled = engine(name).compile(lambda ops, s: {"y": s["x"] + ops.constant(array)}, {"x": (3,)})
+    array[...] = 5
+    assert compiled({"x": np.zeros(3, np.float32)})["y"].tolist() == [1, 1, 1]
 
 
 def test_numpy_says_when_memory_is_not_enough():

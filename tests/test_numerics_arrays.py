@@ -251,6 +251,9 @@ def test_streams_of_start_values():
     assert not (first == initial_value(net, ("a_b", "parameter", "W_0_0"), 2)).any()
     assert initial_value(net, ("b", "parameter", "b"), 1).std() > 0
     assert first.dtype == np.float32
+    net = network(pools, {"two": {"source": [["a", "a"]], "target": "b", "rf": [[3, 3]]}})
+    one, two = (initial_value(net, ("two", "parameter", name), 1) for name in ("W_0_0", "W_0_1"))
+    assert not (one == two).any()
 
 
 def test_unshared_weights_start_differently_within_the_same_bound():

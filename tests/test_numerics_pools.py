@@ -188,6 +188,13 @@ def test_a_single_pixel_reaches_every_target(rf):
     np.testing.assert_allclose(found, np.broadcast_to(expected, found.shape), rtol=1e-4, atol=1e-5)
 
 
+def test_a_single_pixel_makes_a_factor_without_space_too():
+    x, parameters, found = synapse([2, 1, 1], [5, 4, 4], rf=1, factor_shapes=["feature"])
+    assert parameters["W_0_0"].shape == (5, 2, 1, 1)
+    expected = (x[:, :, 0, 0] @ parameters["W_0_0"][:, :, 0, 0].T)[:, :, None, None]
+    np.testing.assert_allclose(found, np.broadcast_to(expected, found.shape), rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     "shape", ["feature", "spatial", "scalar", "src_feature", "tgt_feature", "src_spatial", "tgt_spatial"]
 )

@@ -127,6 +127,17 @@ def test_what_the_loss_does_not_need_is_no_input():
     assert set(step.shapes) == {*step.inputs, *(draw.key for draw in step.draws)}
 
 
+def test_what_only_a_pruned_synapse_pool_needs_is_not_computed():
+    """`m` adds the noisy `p` and `q`, which nothing feeds: at step 2 there is no `m`, so nobody needs `p` at step 1."""
+    pools = {**dict.fromkeys("iqrb", VECTOR), "p": {**VECTOR, "noise": "normal", "dropout": 0.5}}
+    synapses = {"i_p": {}, "i_r": {}, "r_b": {}, "m": {"source": [["p", "q"]], "target": "b"}}
+    net = network(pools, synapses, {"learn": loss("b", 2, "i_r")})
+    step = Step(net, ["learn"])
+    assert step.draws == ()
+    assert {key[0] for key in step.inputs if key[1] in ("state", "parameter")} == {"i", "i_r", "r_b", "r", "b", "learn"}
+    assert {key[0] for key in step.inputs if key[1] == "state"} == {"i"}
+
+
 # --- losses and the split -------------------------------------------------------------------------------------------
 
 
@@ -236,7 +247,18 @@ def test_scalars_can_be_trained_too():
     outputs = compute(net, start(net))
     assert outputs["learn", "update", "b.noise_std"].shape == ()
     assert outputs["learn", "variable", "accumulation.np.b.noise_std"] > 0
+    assert outputs["learn", "variable", "t"] == 1
     np.testing.assert_allclose(outputs["learn", "variable", "grad.np.b.b"], np.full(3, 1 / 3), rtol=1e-5)
+
+
+def test_probabilities_have_gradient_zero():
+    """The loss jumps where an element changes sides, and stays in between; dropout's scaling does not count."""
+    pools = {"a": VECTOR, "b": {**VECTOR, "noise": "Bernoulli", "dropout": 0.5, "zoneout": 0.5}}
+    entries = [["np", "b", name] for name in ("noise_prob", "dropout", "zoneout")]
+    net = network(pools, {"a_b": {}}, {"learn": loss("b", 1, [*entries, ["np", "b", "b"]])})
+    outputs = compute(net, start(net))
+    assert outputs["learn", "variable", "grad.np.b.b"].any()
+    assert not any(outputs["learn", "variable", f"grad.np.b.{name}"] for _, _, name in entries)
 
 
 def test_optimizers_remember_per_parameter():

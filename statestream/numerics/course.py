@@ -67,21 +67,18 @@ class Course:
 
     def inputs(self, pools: Pools) -> Iterator[ArrayKey]:
         """All arrays that the course reads; some more than once."""
-        computed: set[str] = set()
         for depth, step in enumerate(self.steps):
             for name, synapse_pools in step.items():
                 pool = pools.neuron(name)
-                sources = {source for one in synapse_pools for source in pools.synapse(one).sources}
-                if depth == 0:
-                    yield from ((source, "state", "") for source in sorted(sources))
-                if pool.keeps_state and name not in computed:
+                if pool.keeps_state:
                     yield (name, "state", "")
                 if "dropout" in pool.draws:
                     yield SPLIT
                 yield from pools.parameter_keys(pool).values()
-                for synapse_pool in synapse_pools:
-                    yield from pools.parameter_keys(pools.synapse(synapse_pool)).values()
-            computed |= set(step)
+                for synapse_pool in map(pools.synapse, synapse_pools):
+                    if depth == 0:
+                        yield from ((source, "state", "") for source in synapse_pool.sources)
+                    yield from pools.parameter_keys(synapse_pool).values()
 
     def run(self, frame: Frame) -> list[dict[str, Tensor]]:
         """The states at step 0 (the present ones), 1, 2, ...; each holds the pools of that step only."""

@@ -51,7 +51,7 @@ class Step:
         self._plasticities = [_plasticity(network, name) for name, kind in kinds.items() if kind == "plast"]
         parts: list[Course | LossPlasticity] = [self._course, *self._plasticities]
         self.inputs = tuple(dict.fromkeys(key for part in parts for key in part.inputs(self._pools)))
-        self.draws = tuple(dict.fromkeys(draw for part in parts for draw in part.draws(self._pools)))
+        self.draws = tuple(draw for part in parts for draw in part.draws(self._pools))
         states: list[ArrayKey] = [(name, "state", "") for name in names]
         self.outputs = (*states, *(key for plasticity in self._plasticities for key in plasticity.outputs()))
         self.shapes = self._shapes(network)

@@ -59,35 +59,18 @@ class SynapsePool:
         self._reaches = tuple(shape or "full" for shape in per_factor(item, "factor_shapes"))
         self._activations = tuple(name or "Id" for name in per_factor(item, "act"))
         self._biases = per_factor(item, "bias_shapes")
-        self._check()
+        self._require_expressions()
         for parameter in self.parameters:
             start_value(item, parameter)  # refuses what cannot be read
 
-    def _check(self) -> None:
+    def _require_expressions(self) -> None:
         for row, reach, activation in zip(self._inputs, self._reaches, self._activations, strict=True):
-            factor = self._reached(reach)
             for entry in row:
-                self._check_input(entry, factor)
                 source = (self.shape[0], *entry.source_shape)
                 require(entry.activation, {"$": source}, source, (self.name, "pact"))
+            factor = self._reached(reach)
             require(activation, {"$": factor}, factor, (self.name, "act"))
         require(self.item.get("ACT"), {"$": self.shape}, self.shape, (self.name, "ACT"))
-        groups = self._avgout * self._maxout
-        if self._features % groups:
-            raise UnsupportedError(self.name, "M", f"{self._features} features cannot be grouped by {groups}")
-
-    def _check_input(self, entry: Input, factor: Shape) -> None:
-        if entry.dense and entry.dilation != 1:
-            raise UnsupportedError(self.name, "dilation", "a dense input has no receptive field to dilate")
-        reached = self._reached(entry.reach)
-        if any(mine > its for mine, its in zip(reached, factor, strict=True)):
-            raise UnsupportedError(
-                self.name, "target_shapes", f"a {entry.reach} input does not fit a factor of shape {list(factor[1:])}"
-            )
-        if not entry.dense and reached[2:] != self.shape[2:]:
-            raise UnsupportedError(
-                self.name, "rf", f"the {entry.reach} input {entry.source} has no space left: it must be dense (rf 0)"
-            )
 
     @property
     def _avgout(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import threading
+import tracemalloc
 import warnings
 from pathlib import Path
 
@@ -58,13 +59,14 @@ def test_what_a_comparison_hides_gives_no_gradient(name):
     """The gradient of a branch not taken is 0, and a condition has none, even where it was Inf."""
 
     def function(ops, symbols):
-        x, y = symbols["x"], symbols["y"]
-        value = ops.where(ops.greater(y * y, 1.0), x, -x) + ops.greater_equal(y * y, 1.0) + ops.sign(y * y)
-        value = value + ops.floor(ops.minimum(y * y, 9.0)) + ops.max(ops.concatenate([x, -y * y], 0))
+        x, y, far = symbols["x"], symbols["y"], ops.exp(symbols["y"])
+        value = ops.where(ops.greater(far, 1.0), x, -x) + ops.where(far, x, -x) + ops.greater_equal(far, 1.0)
+        value = value + ops.sign(far) + ops.floor(ops.minimum(far, 9.0)) + ops.argmax(far, 0)
+        value = value + ops.max(ops.concatenate([x, -y * y], 0))
         return {"dy": ops.gradients(ops.sum(value), [y])[0], "value": value}
 
     compiled = engine(name).compile(function, {"x": (3,), "y": (3,)})
-    found = compiled({"x": np.ones(3, np.float32), "y": np.array([0.5, 2, 3e38], np.float32)})
+    found = compiled({"x": np.ones(3, np.float32), "y": np.array([0.5, 2, 100], np.float32)})
     assert found["dy"].tolist() == [0, 0, 0]
     assert np.isfinite(found["value"]).all()
 
@@ -75,6 +77,46 @@ def test_the_mean_of_equal_values_is_that_value(name):
     compiled = engine(name).compile(lambda ops, s: {"y": ops.mean(s["x"], 1)}, {"x": (4, 10)})
     x = np.repeat(np.array([[0.1], [0.7], [1.3], [3.3]], np.float32), 10, 1)
     np.testing.assert_array_almost_equal_nulp(compiled({"x": x})["y"], x[:, 0], 1 if name != "numpy" else 0)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_long_sums_lose_no_digits(name):
+    """Over the agents, and where a bias that all of them share collects its gradient."""
+
+    def function(ops, symbols):
+        x, b = symbols["x"], symbols["b"]
+        return {"sum": ops.sum(x, 0), "db": ops.gradients(ops.sum((x + b) * x), [b])[0]}
+
+    x = np.random.default_rng(2).uniform(0.9, 1, (200_000, 2)).astype(np.float32)
+    found = engine(name).compile(function, {"x": x.shape, "b": (1, 2)})({"x": x, "b": np.zeros((1, 2), np.float32)})
+    wanted = x.sum(axis=0, dtype=np.float64)
+    limit = 1e-4 if name == "tensorflow" else 2e-7  # law 6, and what adding up in double precision gives
+    np.testing.assert_allclose(found["sum"], wanted, rtol=limit)
+    np.testing.assert_allclose(found["db"][0], wanted, rtol=limit)
+
+
+@pytest.mark.slow
+def test_memory_that_nobody_reads_any_more_serves_again():
+    """Forty intermediate results of a megabyte each need a few megabytes."""
+
+    def function(ops, symbols):
+        x = symbols["x"]
+        for _ in range(20):
+            x = ops.tanh(x) + symbols["x"]
+        return {"y": x}
+
+    backend = engine("theano")
+    tracemalloc.start()
+    try:
+        compiled = backend.compile(function, {"x": (256, 1024)})
+        assert tracemalloc.get_traced_memory()[0] < 8 * 2**20
+    finally:
+        tracemalloc.stop()
+    x = np.ones((256, 1024), np.float32)
+    wanted = np.float32(1)
+    for _ in range(20):
+        wanted = np.tanh(wanted) + np.float32(1)
+    np.testing.assert_allclose(compiled({"x": x})["y"], wanted, rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -97,6 +139,7 @@ def test_constants_beyond_float32_are_inf_without_a_word(name):
         lambda ops, x: ops.softmax(ops.sum(x)),
         lambda ops, x: ops.matmul(ops.reshape(x, (6, 1)), ops.reshape(x, (3, 2))),
         lambda ops, x: ops.exp(None),
+        lambda ops, x: np.ones((2, 3), np.float32) * x,
         lambda ops, x: ops.transpose(x, (0, 0)),
     ],
 )
@@ -105,11 +148,12 @@ def test_misuse_ends_at_once(name, function):
         engine(name).compile(lambda ops, s: {"y": function(ops, s["x"])}, {"x": (2, 3)})
 
 
-def test_numpy_uses_one_thread():
+@pytest.mark.parametrize("name", ["numpy", pytest.param("theano", marks=pytest.mark.slow)])
+def test_blas_uses_one_thread(name):
     """BLAS adds up in another order with more, so bits would depend on how many there are."""
     libraries = limit_blas(2)  # none where numpy stands on another BLAS
     assert blas_threads() == ({2} if libraries else set())
-    backends.load("numpy")
+    engine.__wrapped__(name)
     assert blas_threads() == ({1} if libraries else set())
 
 

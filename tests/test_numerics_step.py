@@ -326,6 +326,19 @@ def test_a_partition_changes_no_bit(partition):
             np.testing.assert_array_equal(value, whole[key], err_msg=str(key))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["tensorflow", "theano"])
+def test_a_partition_changes_little_on_an_engine(backend):
+    """Law 3: at most 1e-5 of an array's largest magnitude."""
+    net = busy_network()
+    values = start(net)
+    whole = compute(net, values, split=2, backend=backend)
+    for group in (tuple(net.neuron_pools), tuple(net.plasticities)):
+        for key, value in compute(net, values, group, split=2, backend=backend).items():
+            limit = 1e-5 * float(np.abs(whole[key]).max(initial=0))
+            np.testing.assert_allclose(value, whole[key], rtol=0, atol=limit, err_msg=str(key))
+
+
 def test_the_order_of_items_changes_no_bit():
     net = busy_network()
     values = start(net)

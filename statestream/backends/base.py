@@ -313,7 +313,7 @@ class Backend(ABC):
         possibly read-only; keys that are not inputs are ignored) and returns `{key: array}`: C-contiguous
         float32 arrays that share no memory with the inputs and are valid at least until the next call. It
         calls no Python code of `function` that could see changed inputs: the inputs may change as soon as
-        the call has returned.
+        the call has returned. One thread calls it at a time.
 
         Raises BackendError: here if shapes do not fit inside `function`; at a call if an input is missing,
         has another shape or is not C-contiguous float32.

@@ -86,7 +86,7 @@ class _TensorflowOperations(Operations):
         return each(tf.abs, x)
 
     def sign(self, x: Any) -> Tensor:
-        return each(tf.sign, x)
+        return each(lambda y: tf.stop_gradient(tf.sign(y)), x)  # else 0 times what comes before, which may be Inf
 
     def floor(self, x: Any) -> Tensor:
         return each(tf.floor, x)

@@ -98,3 +98,46 @@ def compute(net, values, items=None, split=0, seed=7, backend="numpy"):
 def state(outputs, pool):
     """A pool's next state."""
     return outputs[pool, "state", ""]
+
+
+def loss(source, source_t, parameter, loss_function="minimize", **spec):
+    """The graph entry of a loss plasticity. parameter: a synapse-pool, whose weight is trained, or a list of entries."""
+    return {
+        "type": "loss",
+        "loss_function": loss_function,
+        "source": source,
+        "source_t": source_t,
+        "parameter": [["sp", parameter, "W_0_0"]] if isinstance(parameter, str) else parameter,
+        **spec,
+    }
+
+
+def busy_network():
+    """Pools that share paths, a loop, noise, dropout, zoneout, and three plasticities."""
+    pools = {
+        "i": {"shape": [2, 8, 8], "noise": "normal", "noise_std": 0.3},
+        "y": {"shape": [4, 1, 1]},
+        "h": {"shape": [4, 8, 8], "act": "leakyrelu", "dropout": 0.3},
+        "g": {"shape": [4, 4, 4], "act": "tanh", "zoneout": 0.2, "layernorm_mean": "full", "layernorm_std": "full"},
+        "o": {"shape": [4, 1, 1], "act": "softmax"},
+        "p": {"shape": [2, 8, 8]},
+    }
+    synapses = {
+        "i_h": {"rf": 3},
+        "h_h": {"rf": 3},
+        "h_g": {"rf": 3},
+        "g_g": {"rf": 1, "share params": {"W_0_0": ["g_loop", "W_0_0"]}},
+        "g_loop": {"source": [["g"]], "target": "g", "rf": 1},
+        "g_o": {},
+        "h_o": {},
+        "gate": {"source": [["g"], ["h"]], "target": "p", "rf": [[3], [3]], "act": ["sigmoid", "Id"]},
+    }
+    entries = [["sp", "i_h", "W_0_0"], ["sp", "h_g", "W_0_0"], ["sp", "g_g", "W_0_0"], ["np", "h", "b"]]
+    plasticities = {
+        "deep": loss(
+            "o", 3, [*entries, ["sp", "g_o", "W_0_0"]], "negloglikelihood", target="y", target_t=0, optimizer="adam"
+        ),
+        "short": loss("o", 2, entries, "softmax_cross_entropy", target="y", target_t=0, optimizer="rmsprop"),
+        "auto": loss("p", 2, [*entries, ["sp", "gate", "W_1_0"]], "MSE", target="i", target_t=0, lr=0.1),
+    }
+    return network(pools, synapses, plasticities, agents=6)

@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from numerics_networks import compiled, compute, draw, network, start, state
+from numerics_networks import busy_network, compiled, compute, draw, loss, network, start, state
 from statestream.catalogue import default_catalogue
 from statestream.graph import load_graph
 from statestream.numerics.apply import apply_updates
@@ -15,17 +15,6 @@ from statestream.numerics.step import SPLIT, Step
 from statestream.numerics.synapse_pool import SynapsePool
 
 VECTOR = {"shape": [3, 1, 1]}
-
-
-def loss(source, source_t, parameter, loss_function="minimize", **spec):
-    return {
-        "type": "loss",
-        "loss_function": loss_function,
-        "source": source,
-        "source_t": source_t,
-        "parameter": [["sp", parameter, "W_0_0"]] if isinstance(parameter, str) else parameter,
-        **spec,
-    }
 
 
 def weight(values, name):
@@ -279,37 +268,6 @@ def test_optimizers_remember_per_parameter():
 
 
 # --- partitions -----------------------------------------------------------------------------------------------------
-
-
-def busy_network():
-    """Pools that share paths, a loop, noise, dropout, zoneout, and three plasticities."""
-    pools = {
-        "i": {"shape": [2, 8, 8], "noise": "normal", "noise_std": 0.3},
-        "y": {"shape": [4, 1, 1]},
-        "h": {"shape": [4, 8, 8], "act": "leakyrelu", "dropout": 0.3},
-        "g": {"shape": [4, 4, 4], "act": "tanh", "zoneout": 0.2, "layernorm_mean": "full", "layernorm_std": "full"},
-        "o": {"shape": [4, 1, 1], "act": "softmax"},
-        "p": {"shape": [2, 8, 8]},
-    }
-    synapses = {
-        "i_h": {"rf": 3},
-        "h_h": {"rf": 3},
-        "h_g": {"rf": 3},
-        "g_g": {"rf": 1, "share params": {"W_0_0": ["g_loop", "W_0_0"]}},
-        "g_loop": {"source": [["g"]], "target": "g", "rf": 1},
-        "g_o": {},
-        "h_o": {},
-        "gate": {"source": [["g"], ["h"]], "target": "p", "rf": [[3], [3]], "act": ["sigmoid", "Id"]},
-    }
-    entries = [["sp", "i_h", "W_0_0"], ["sp", "h_g", "W_0_0"], ["sp", "g_g", "W_0_0"], ["np", "h", "b"]]
-    plasticities = {
-        "deep": loss(
-            "o", 3, [*entries, ["sp", "g_o", "W_0_0"]], "negloglikelihood", target="y", target_t=0, optimizer="adam"
-        ),
-        "short": loss("o", 2, entries, "softmax_cross_entropy", target="y", target_t=0, optimizer="rmsprop"),
-        "auto": loss("p", 2, [*entries, ["sp", "gate", "W_1_0"]], "MSE", target="i", target_t=0, lr=0.1),
-    }
-    return network(pools, synapses, plasticities, agents=6)
 
 
 @pytest.mark.parametrize("partition", ["one by one", "pools and plasticities"])

@@ -101,7 +101,7 @@ def state(outputs, pool):
 
 
 def loss(source, source_t, parameter, loss_function="minimize", **spec):
-    """The graph entry of a loss plasticity. parameter: a synapse-pool, whose weight is trained, or a list of entries."""
+    """The entry of a loss plasticity. parameter: a synapse-pool, whose weight is trained, or a list of entries."""
     return {
         "type": "loss",
         "loss_function": loss_function,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import operator
 import weakref
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -112,7 +113,7 @@ class ItemView:
         return self.name, "state", ""
 
 
-class Reader:
+class Reader(ABC):
     """What a session and a view of one of its frames have in common: items by name."""
 
     network: Network
@@ -123,17 +124,17 @@ class Reader:
             raise KeyError(f"there is no item {name!r}; there are: {', '.join(self.network.items)}")
         return ItemView(self, name)
 
+    @abstractmethod
     def names(self, item: str, kind: str) -> list[str]:
         """Names of an item's arrays of one kind."""
-        raise NotImplementedError
 
+    @abstractmethod
     def get(self, key: ArrayKey) -> Any:
         """Value of an array."""
-        raise NotImplementedError
 
+    @abstractmethod
     def put(self, key: ArrayKey, value: Any) -> None:
         """Overwrite an array."""
-        raise NotImplementedError
 
 
 class FrameView(Reader):

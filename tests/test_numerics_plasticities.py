@@ -61,7 +61,7 @@ def many():
 def frames(net, backend, count, items=None, seed=3):
     """Yields (states, parameters before, outputs) of frames with states at random; learning as in a session."""
     items = list(net.plasticities) if items is None else items
-    run, values = compiled(net, items, backend), start(net)
+    run, values = compiled(net, items, backend), start(net, states=False)
     generator = np.random.default_rng(seed)
     for frame in range(count):
         for key in values:
@@ -184,7 +184,8 @@ def test_what_does_not_change_is_not_correlated_with_the_difference():
         "parameter": [["sp", "s_t", "W_0_0"]],
     }
     net = network(pools, {"s_t": {}}, {"h": plan}, agents=2)
-    run, values = compiled(net, ["h"]), start(net)
+    run, values = compiled(net, ["h"]), start(net, states=False)
+    values["s", "state", ""][...], values["t", "state", ""][...] = 2, 3
     for _ in range(5):
         outputs = run(values)
         values |= outputs

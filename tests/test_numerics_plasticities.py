@@ -7,6 +7,8 @@ import pytest
 
 from numerics_networks import compiled, network, start
 from numerics_reference import optimized
+from statestream.catalogue import default_catalogue
+from statestream.graph import load_graph
 from statestream.numerics import declarations
 from statestream.numerics.apply import apply_updates
 from statestream.numerics.arrays import array_table, increments, trained
@@ -105,7 +107,7 @@ def check_optimizer(name, spec, outputs, memory, gradients):
 
 
 @pytest.mark.proves(
-    "hebbian.modus", "hebbian.source", "hebbian.target", "L_regularizer.L1", "L_regularizer.L2", "plast.ignore_split",
+    "hebbian.modus", "hebbian.source", "hebbian.target", "L_regularizer.L1", "L_regularizer.L2",
     "plast.optimizer", "plast.parameter", "optimizer.grad_desc", "optimizer.adam", "optimizer.rmsprop",
     "sp.unshare", "sp.share params",
 )  # fmt: skip
@@ -213,6 +215,18 @@ def test_only_the_first_parameter_of_a_hebbian_plasticity_is_trained():
     assert [one.full_name for one in trained(net, "h")] == ["sp.s_t.W_0_0"]
     assert increments(net, "t", "b") == ()
     assert [spec.key[2] for spec in array_table(net) if spec.key[1] == "update"] == ["s_t.W_0_0"]
+
+
+def test_an_old_graph_with_all_types(root):
+    """Hebbian learning and a loss on one weight, decay of the array that a loss trains through another's name."""
+    net = load_graph(root / "tests/old_graphs/sharing.st_graph", catalogue=default_catalogue(), default_backend="numpy")
+    step = Step(net, net.plasticities)
+    assert step.shapes["by_hebb", "variable", "source(now)"] == (128, 8, 14, 14)
+    assert increments(net, "plain", "W_0_0") == (("by_loss", "update", "far.W_0_0"), ("decay", "update", "plain.W_0_0"))
+    assert increments(net, "read", "W_0_0") == (
+        ("by_loss", "update", "read.W_0_0"),
+        ("by_hebb", "update", "read.W_0_0"),
+    )
 
 
 def test_every_declared_type_is_built_and_writes_the_variables_it_declares():

@@ -153,6 +153,20 @@ def test_three_types_on_one_weight_follow_the_law_in_every_partition() -> None:
             np.testing.assert_array_equal(value, other[name], err_msg=name)
 
 
+@pytest.mark.slow
+@pytest.mark.proves("top.backend")
+@pytest.mark.parametrize("backend", ["tensorflow", "theano"])
+def test_engines_agree_after_frames_of_learning(backend: str) -> None:
+    ends = []
+    for each in ("numpy", backend):
+        with sst.Session(NETWORK | {"backend": each}, seed=3) as session:
+            session.step(12)
+            ends.append(everything(session))
+    for name, value in ends[0].items():
+        scale = max(1.0, float(np.abs(value).max()))
+        np.testing.assert_allclose(ends[1][name], value, rtol=0, atol=1e-5 * scale, err_msg=name)
+
+
 def test_variables_are_shown_with_their_meaning() -> None:
     with sst.Session(NETWORK, seed=3) as session:
         session.step(5)

@@ -91,6 +91,7 @@ STEPS = {  # what engines agree in with numpy, but differences do not show: step
     "min_ties": (lambda o, a: o.min(a, (1, 2), True), (S, WHOLE)),
     "prod_zero": (lambda o, a: o.prod(a, 2), (S, WHOLE)),
     "floor_whole": (lambda o, a: o.floor(a) + a, (S, WHOLE)),
+    "pick_whole": (lambda o, a, b: o.pick(a, b), (3, 2, 3), ((3, 6), WHOLE)),
     "sign_whole": (lambda o, a: o.sign(a) + a, (S, WHOLE)),
     "argmax_ties": (lambda o, a: o.argmax(a, 1, True) + a, (S, WHOLE)),
     "std_zero": (lambda o, a: o.std(a * 0.0 + 1, 1), S),
@@ -144,6 +145,16 @@ FORM = {
     "upsample": (lambda o, a: o.upsample(a, (2, 3)), S),
     "upsample_line": (lambda o, a: o.upsample(a, (4, 1)), (2, 3, 5, 1)),
     "separate": (lambda o, a: o.separate(a) * a, S),
+    "pick": (lambda o, a: o.pick(a, o.constant([[0, 4, 1], [3, 3, 2], [0, 2, 4]])), (3, 4, 5)),
+    "pick_twice": (lambda o, a: o.square(o.pick(a, o.constant([[1, 1, 1, 4, 1, 0, 4, 1]] * 3))), (3, 2, 5)),
+    "pick_beyond": (lambda o, a: o.pick(a, o.constant([[-3, 9, 2, 1e20, -1e20, np.nan]])), (1, 2, 5)),
+    "pick_one": (lambda o, a: o.pick(a, o.constant([[0, 0]])), (1, 1, 1)),
+    "pick_after_conv": (
+        lambda o, a, w: o.pick(o.reshape(o.conv2d(a, w), (3, 3, 30)), o.constant([[5, 5, 29, 0]] * 3)),
+        S,
+        (3, 4, 3, 3),
+    ),
+    "pick_computed": (lambda o, a, b: o.pick(a, o.floor(b)) * b[:, None], (3, 1, 7), ((3, 4), APART)),
 }
 PRODUCTS = {
     "matmul": (lambda o, a, b: o.matmul(a, b), (3, 4), (4, 5)),

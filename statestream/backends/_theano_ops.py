@@ -217,7 +217,7 @@ class GiveBack(FilledOp):
 
     def fill(self, out: np.ndarray, *arrays: np.ndarray) -> None:
         """Count with weights."""
-        np.copyto(out, given_back(*arrays, self.length), casting="same_kind")
+        np.copyto(out, given_back(arrays[0], arrays[1], self.length), casting="same_kind")
 
 
 class Larger(ps.Maximum):

@@ -139,6 +139,8 @@ FORM = {
     "repeat_last": (lambda o, a: o.repeat(a, 2, -1), S),
     "slice": (lambda o, a: a[:, 0:1], S),
     "slice_step": (lambda o, a: a[:, ::2, 1:-1], S),
+    "slice_steps": (lambda o, a: a[0:3:2, :, 1::3, ::4] - a[1:, ::-1, -4:5:2, 1:4:2][:1], S),
+    "slice_step_after_conv": (lambda o, a, w: o.conv2d(a, w)[:, :, 1::2, 0:6:5], S, (3, 4, 3, 3)),
     "slice_index": (lambda o, a: a[1, :, 2], S),
     "slice_ellipsis": (lambda o, a: a[..., -1], S),
     "pad": (lambda o, a: o.pad(a, [(0, 0), (1, 0), (2, 1), (0, 3)]), S),

@@ -10,6 +10,8 @@ Of several equal pixels one has the whole gradient, as the operation `maximum` s
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import reduce
+from operator import add
 from typing import TYPE_CHECKING, Any
 
 from statestream.graph.synapse_kinds import Pooling, Windows
@@ -37,32 +39,30 @@ class PoolingPool(ActivatedPool):
         return x
 
 
-def _shifted(ops: Any, x: Tensor, axis: int, windows: Windows) -> Iterator[tuple[int, Tensor]]:
-    """(offset, the pixel at that offset of each window); outside the source 0. First an offset at which all see one."""
+def _shifted(ops: Any, x: Tensor, axis: int, windows: Windows, edge: bool = False) -> Iterator[Tensor]:
+    """For each offset the pixel there of every window; outside the source 0, or the nearest pixel (edge)."""
     offsets, reach = windows.offsets, (windows.out - 1) * windows.stride
     low, high = -offsets[0], max(reach + offsets[-1] + 1 - windows.length, 0)
-    padded = ops.pad(x, [(low, high) if one == axis else (0, 0) for one in range(4)]) if low or high else x
-    for offset in sorted(offsets, key=lambda offset: offset != 0):
-        first = offset + low
-        cut = slice(first, first + reach + 1, windows.stride)
-        yield offset, padded[:, :, cut] if axis == 2 else padded[:, :, :, cut]
+    if edge:
+        first, last = _cut(x, axis, slice(0, 1)), _cut(x, axis, slice(windows.length - 1, windows.length))
+        x = ops.concatenate([first] * low + [x] + [last] * high, axis) if low or high else x
+    elif low or high:
+        x = ops.pad(x, [(low, high) if one == axis else (0, 0) for one in range(4)])
+    for offset in offsets:
+        yield _cut(x, axis, slice(offset + low, offset + low + reach + 1, windows.stride))
+
+
+def _cut(x: Tensor, axis: int, part: slice) -> Tensor:
+    return x[:, :, part] if axis == 2 else x[:, :, :, part]
 
 
 def _maximum(ops: Any, x: Tensor, axis: int, windows: Windows) -> Tensor:
-    result = None
-    for offset, pixels in _shifted(ops, x, axis, windows):
-        if result is None:
-            result = pixels
-            continue
-        larger, seen = ops.maximum(result, pixels), windows.seen(offset)
-        result = larger if all(seen) else ops.where(_spread(ops, seen, axis), larger, result)
-    return result
+    """Outside the source stands the nearest pixel: where a window reaches over an edge, it has that pixel anyway."""
+    return reduce(ops.maximum, _shifted(ops, x, axis, windows, edge=True))
 
 
 def _mean(ops: Any, x: Tensor, axis: int, windows: Windows) -> Tensor:
-    total = None
-    for _, pixels in _shifted(ops, x, axis, windows):
-        total = pixels if total is None else total + pixels
+    total = reduce(add, _shifted(ops, x, axis, windows))
     seen = [windows.seen(offset) for offset in windows.offsets]
     counts = [sum(column) for column in zip(*seen, strict=True)]
     if len(set(counts)) == 1:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from statestream.numerics.activations import ACTIVATIONS
 from statestream.numerics.errors import UnsupportedError
 from statestream.numerics.expressions import activate, evaluate, require
-from statestream.numerics.initialisation import start_value
 from statestream.numerics.neuron_pool import spread_over_state
 from statestream.numerics.noise import Distribution, add_noise, base_distribution
 from statestream.numerics.shapes import Input, Shape, hidden_features, inputs, is_set, parameter_shapes, per_factor
@@ -60,8 +59,6 @@ class SynapsePool:
         self._activations = tuple(name or "Id" for name in per_factor(item, "act"))
         self._biases = per_factor(item, "bias_shapes")
         self._require_expressions()
-        for parameter in self.parameters:
-            start_value(item, parameter)  # refuses what cannot be read
 
     def _require_expressions(self) -> None:
         for row, reach, activation in zip(self._inputs, self._reaches, self._activations, strict=True):

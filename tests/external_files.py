@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import struct
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +20,7 @@ from safetensors.numpy import save_file
 
 from numerics_networks import compiled, network
 from statestream import external
+from statestream.arrays import ArrayKey
 
 Weights = Mapping[str, Mapping[str, np.ndarray]]
 CLASSES = {"first": "Conv2D", "second": "Conv2D", "third": "Dense", "fourth": "Dense"}
@@ -176,3 +178,29 @@ def answer(path: Path, images: np.ndarray, names: Mapping[str, str] | None = Non
     for _ in range(4):
         values |= frame(values)
     return values["fourth", "state", ""][:, :, 0, 0]
+
+
+def one(
+    path: Path, init: list[str], agents: int = 3, pool: dict[str, Any] | None = None, **synapse: Any
+) -> dict[ArrayKey, external.Taken]:
+    """What `init` gives for the weight of a synapse-pool from [4, 3, 2] to [6, 3, 2]."""
+    kind = "safetensors" if path.suffix == ".safetensors" else "keras"
+    net = network(
+        {"a": {"shape": [4, 3, 2]}, "t": {"shape": [6, 3, 2], **(pool or {})}},
+        {"a_t": {"init W_0_0": ["m", *init], **synapse}},
+        agents=agents,
+        external_models={"m": {"type": kind, "model_file": str(path)}},
+    )
+    return external.read(net)
+
+
+def numbers(*shape: int) -> np.ndarray:
+    """0, 1, 2, ... in that shape."""
+    return np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+
+
+def header(path: Path, entries: Any, data: bytes) -> Path:
+    """A safetensors file with that header."""
+    text = entries if isinstance(entries, bytes) else json.dumps(entries).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + data)
+    return path

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import struct
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import pytest
 from safetensors.numpy import save_file
 
 import external_files as files
-from external_files import CLASSES, KINDS, SPACES, answer, reference, weights, write, write_legacy
+from external_files import KINDS, SPACES, answer, header, numbers, one, reference, weights, write, write_legacy
 from numerics_networks import network
 from statestream import external
 from statestream.external import ExternalModelError
@@ -35,22 +34,6 @@ def test_a_network_answers_as_the_model_it_was_taken_from(kind: str, space: tupl
 
 
 # --- one parameter ----------------------------------------------------------------------------------------------------
-
-
-def one(path: Path, init: list[str], agents: int = 3, pool: dict[str, Any] | None = None, **synapse: Any) -> Any:
-    """What `init` gives for the weight of a synapse-pool from [4, 3, 2] to [6, 3, 2]."""
-    kind = "safetensors" if path.suffix == ".safetensors" else "keras"
-    net = network(
-        {"a": {"shape": [4, 3, 2]}, "t": {"shape": [6, 3, 2], **(pool or {})}},
-        {"a_t": {"init W_0_0": ["m", *init], **synapse}},
-        agents=agents,
-        external_models={"m": {"type": kind, "model_file": str(path)}},
-    )
-    return external.read(net)
-
-
-def numbers(*shape: int) -> np.ndarray:
-    return np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
 
 
 @pytest.fixture
@@ -205,7 +188,9 @@ def test_short_names_must_fit_one_array(tmp_path: Path) -> None:
         file["model_weights/encoder/one/kernel:0"] = numbers(3, 3, 4, 6)
         file["model_weights/encoder/two/kernel:0"] = numbers(3, 3, 4, 6)
         file["model_weights/block/conv/kernel:0"] = numbers(3, 3, 4, 6)
-    assert "several arrays of 'encoder' fit 'kernel': one/kernel:0, two/kernel:0" in problem(path, ["encoder", "kernel"])
+    assert "several arrays of 'encoder' fit 'kernel': one/kernel:0, two/kernel:0" in problem(
+        path, ["encoder", "kernel"]
+    )
     for name in ("two/kernel", "two/kernel:0"):
         assert one(path, ["encoder", name], rf=3)
     assert one(path, ["block/conv", "kernel:0"], rf=3)
@@ -287,16 +272,12 @@ def test_names_and_types_of_safetensors(tmp_path: Path) -> None:
         np.testing.assert_array_equal(taken.value, values)
         assert taken.value.dtype == np.float32
     assert "did you mean 'net.conv.weight'" in problem(path, ["net.conv", "weights"])
-    save_file({"whole": values.astype(np.int32), "nan": values * np.float32("nan"), "huge": values * np.float64(1e300)}, path)
+    save_file(
+        {"whole": values.astype(np.int32), "nan": values * np.float32("nan"), "huge": values * np.float64(1e300)}, path
+    )
     assert "whole holds I32; floats" in problem(path, ["", "whole"])
     assert "nan holds values that are not finite" in problem(path, ["", "nan"])
     assert "huge holds values that are not finite" in problem(path, ["", "huge"])
-
-
-def header(path: Path, entries: Any, data: bytes) -> Path:
-    text = entries if isinstance(entries, bytes) else json.dumps(entries).encode()
-    path.write_bytes(struct.pack("<Q", len(text)) + text + data)
-    return path
 
 
 def test_bfloat16(tmp_path: Path) -> None:
@@ -322,9 +303,7 @@ def test_all_problems_are_told_at_once(kernel: Path, tmp_path: Path) -> None:
     net = network(
         {"a": {"shape": [4, 3, 2], "init b": ["gone", "x", "bias"]}, "t": {"shape": [6, 3, 2]}},
         {"a_t": {"rf": 3, "init W_0_0": ["m", "x", "kernel"]}, "t_a": {"rf": 3, "init W_0_0": ["gone", "x", "kernel"]}},
-        external_models={
-            name: {"type": "keras", "model_file": str(tmp_path / file)} for name, file in models.items()
-        },
+        external_models={name: {"type": "keras", "model_file": str(tmp_path / file)} for name, file in models.items()},
     )
     with pytest.raises(ExternalModelError) as found:
         external.initial_values(net, 1)
@@ -357,111 +336,3 @@ def test_files_are_looked_for_beside_the_graph_and_then_in_the_current_folder(
     (here / "m.h5").unlink()
     with pytest.raises(ExternalModelError, match=f"looked for {there / 'm.h5'} and {here / 'm.h5'}"):
         external.read(net)
-
-
-def archive(path: Path, members: list[tuple[str, bytes]], **options: Any) -> None:
-    with zipfile.ZipFile(path, "w", **options) as file:
-        for name, data in members:
-            file.writestr(name, data)
-
-
-def wrong_files(folder: Path, good: Path) -> dict[str, tuple[Path, str]]:
-    """Name -> file and words of the message."""
-    files.write_archive(folder / "good.keras", {"conv": {"kernel": numbers(3, 3, 4, 6)}}, {"conv": "Conv2D"})
-    with zipfile.ZipFile(folder / "good.keras") as whole:
-        config, data = whole.read("config.json"), whole.read("model.weights.h5")
-    text = (folder / "good.keras").read_bytes()
-    members = [("config.json", config), ("model.weights.h5", data)]
-    result = {}
-
-    def add(name: str, words: str, content: bytes | None = None) -> Path:
-        path = folder / name
-        result[name] = (path, words)
-        if content is not None:
-            path.write_bytes(content)
-        return path
-
-    add("gone.h5", "the file does not exist")
-    add("folder.h5", "a folder").mkdir()
-    add("empty.h5", "no Keras file", b"")
-    add("text.h5", "no Keras file", b"name: network\n")
-    add("cut.h5", "damaged HDF5 file", good.read_bytes()[:1500])
-    add("cut.keras", "damaged archive", text[: len(text) // 2])
-    add("changed.keras", "damaged archive", text.replace(numbers(3, 3, 4, 6).tobytes(), b"\1" * 864))
-    add("inner.keras", "damaged HDF5 file")
-    archive(folder / "inner.keras", [members[0], ("model.weights.h5", data[:900])])
-    archive(add("packed.keras", "compressed"), members, compression=zipfile.ZIP_DEFLATED)
-    archive(add("less.keras", "has 0 members model.weights.h5"), members[:1])
-    archive(add("config.keras", "no JSON"), [("config.json", b"[" * 100_000), members[1]])
-    archive(add("long.keras", "longer than"), [("config.json", b" " * (1 << 24) + b"{}"), members[1]])
-    link = zipfile.ZipInfo("config.json")
-    link.external_attr = 0o120777 << 16
-    with zipfile.ZipFile(add("link.keras", "symbolic link"), "w") as file:
-        file.writestr(link, b"/etc/passwd")
-        file.writestr(*members[1])
-    with pytest.warns(UserWarning, match="Duplicate name"):
-        archive(add("twice.keras", "has 2 members config.json"), [*members, members[0]])
-    with h5py.File(add("other.h5", "no Keras file: it has neither"), "w") as file:
-        file["kernel"] = numbers(3)
-    for name, words, make in (
-        ("huge.h5", "has the shape [1000000000, 1000000]", {"shape": (10**9, 10**6), "dtype": "f4", "chunks": (1, 1)}),
-        ("packed.h5", "compressed", {"data": numbers(3, 3, 4, 6), "compression": "gzip"}),
-        ("whole.h5", "holds int32", {"data": numbers(3, 3, 4, 6).astype(np.int32)}),
-        ("outside.h5", "outside of the file", {"shape": (3, 3, 4, 6), "dtype": "f4", "external": str(good)}),
-    ):
-        with h5py.File(add(name, words), "w") as file:
-            file.create_dataset("model_weights/conv/kernel:0", **make)
-    for name, target in (("soft.h5", h5py.SoftLink("/k")), ("far.h5", h5py.ExternalLink(str(good), "/model_weights"))):
-        with h5py.File(add(name, "no array 'kernel'"), "w") as file:
-            file["model_weights/conv/bias"] = numbers(6)
-            file["k"] = numbers(3, 3, 4, 6)
-            file["model_weights/conv/kernel"] = target
-    with h5py.File(add("away.h5", "no Keras file: it has neither"), "w") as file:
-        file["model_weights"] = h5py.ExternalLink(str(good), "/model_weights")
-    entry = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
-    once = json.dumps({"kernel": entry})[1:-1]
-    header(add("twice.safetensors", "stands twice"), f"{{{once}, {once}}}".encode(), b"\0" * 8)
-    header(add("cut.safetensors", "no safetensors file"), {"kernel": entry}, b"\0" * 4)
-    header(add("huge.safetensors", "no safetensors file"), {"kernel": {**entry, "shape": [10**12]}}, b"\0" * 8)
-    header(add("long.safetensors", "longer than"), json.dumps({"kernel": entry}).encode() + b" " * (1 << 24), b"\0" * 8)
-    add("wrong.safetensors", "no safetensors file", b"\x89HDF\r\n\x1a\n")
-    add("empty.safetensors", "no safetensors file", b"")
-    return result
-
-
-def test_files_that_are_damaged_or_made_to_do_damage(tmp_path: Path, kernel: Path) -> None:
-    for name, (path, words) in wrong_files(tmp_path, kernel).items():
-        with pytest.raises(ExternalModelError) as found:
-            one(path, ["" if path.suffix == ".safetensors" else "conv", "kernel"], rf=3)
-        assert words in str(found.value), (name, str(found.value))
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_file_that_is_cut_anywhere_never_crashes(kind: str, tmp_path: Path) -> None:
-    space = SPACES[0]
-    path = write(kind, tmp_path, weights(space), space)
-    sections, whole = files.graph(path, space), path.read_bytes()
-    net = network(**sections, agents=1)
-    assert len(external.read(net)) == 2 * len(CLASSES)
-    for length in np.linspace(0, len(whole) - 1, 40, dtype=int):
-        path.write_bytes(whole[:length])
-        with pytest.raises(ExternalModelError):
-            external.read(net)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_file_with_changed_bytes_never_crashes(kind: str, tmp_path: Path) -> None:
-    space = SPACES[0]
-    path = write(kind, tmp_path, weights(space), space)
-    net, whole = network(**files.graph(path, space), agents=1), path.read_bytes()
-    generator, refused = np.random.default_rng(2), 0
-    for _ in range(60):
-        changed = bytearray(whole)
-        for position in generator.integers(0, len(whole), 20):
-            changed[position] = generator.integers(256)
-        path.write_bytes(changed)
-        try:
-            external.read(net)
-        except ExternalModelError:
-            refused += 1
-    assert refused

@@ -22,12 +22,22 @@ _TROUBLE = (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError)
 
 
 @contextmanager
+def guarded(what: str) -> Iterator[None]:
+    """Turns what h5py raises into UnfitError, which begins with these words."""
+    try:
+        yield
+    except UnfitError:
+        raise
+    except _TROUBLE as error:
+        said = (str(error).strip("\"'") or type(error).__name__).splitlines()[0]
+        raise UnfitError(f"{what}: {said}") from error
+
+
+@contextmanager
 def opened(stream: IO[bytes]) -> Iterator[h5py.File]:
     """The HDF5 file in a stream. Raises UnfitError if it is damaged."""
-    try:
+    with guarded("damaged HDF5 file"):
         file = h5py.File(stream, "r")
-    except _TROUBLE as error:
-        raise UnfitError(f"damaged HDF5 file: {_brief(error)}") from error
     with file:
         yield file
 
@@ -36,44 +46,32 @@ def arrays(group: h5py.Group) -> list[str]:
     """Paths of all arrays below a group, in the order of their names. Links are left out."""
     names: list[str] = []
 
-    def visit(name: str, member: Any) -> None:
-        if isinstance(member, h5py.Dataset):
+    def visit(name: Any, member: Any) -> None:
+        if isinstance(member, h5py.Dataset) and isinstance(name, str):  # bytes: what is no UTF-8
             names.append(name)
 
-    try:
-        group.visititems(visit)
-    except _TROUBLE as error:
-        raise UnfitError(f"damaged HDF5 file: {_brief(error)}") from error
+    group.visititems(visit)
     return names
 
 
 def text(owner: h5py.Group, name: str) -> str:
     """A text that a group has as attribute; "" if there is none."""
-    try:
-        if name not in owner.attrs or owner.attrs.get_id(name).shape != ():
-            return ""
-        value = owner.attrs[name]
-        return value.decode("utf-8") if isinstance(value, bytes) else value if isinstance(value, str) else ""
-    except _TROUBLE as error:
-        raise UnfitError(f"damaged HDF5 file: {_brief(error)}") from error
+    if name not in owner.attrs or owner.attrs.get_id(name).shape != ():
+        return ""
+    value = owner.attrs[name]
+    return value.decode("utf-8") if isinstance(value, bytes) else value if isinstance(value, str) else ""
 
 
 def found(group: h5py.Group, path: str, name: str) -> Found:
     """The array at a path, as `name`. Raises UnfitError if it is not plain."""
-    try:
+    with guarded(f"{name} is damaged"):
         dataset = group[path]
         shape = tuple(dataset.shape or ())
         _require_plain(dataset, name)
-    except UnfitError:
-        raise
-    except _TROUBLE as error:
-        raise UnfitError(f"{name} is damaged: {_brief(error)}") from error
 
     def read() -> Array:
-        try:
+        with guarded(f"{name} is damaged"):
             values = dataset[()]
-        except _TROUBLE as error:
-            raise UnfitError(f"{name} is damaged: {_brief(error)}") from error
         return floats(values, name)
 
     return Found(name, shape, read)
@@ -87,8 +85,3 @@ def _require_plain(dataset: h5py.Dataset, name: str) -> None:
     # What a filter makes of a few bytes has no bound.
     if dataset.id.get_create_plist().get_nfilters() or prod(dataset.chunks or ()) > max(dataset.size, 1 << 16):
         raise UnfitError(f"{name} is compressed; only plain arrays are read, as Keras writes them")
-
-
-def _brief(error: BaseException) -> str:
-    """The first line of what a library says."""
-    return (str(error).strip("\"'") or type(error).__name__).splitlines()[0]

@@ -46,14 +46,19 @@ def open_model(path: Path) -> Iterator[Model]:
 @contextmanager
 def _weights(stream: IO[bytes], config: str) -> Iterator[Model]:
     with hdf5.opened(stream) as file:
-        if isinstance(file.get("model_weights", getlink=True), h5py.HardLink):
-            yield Legacy(file["model_weights"], layers(hdf5.text(file, "model_config")))
-        elif "layer_names" in file.attrs:
-            yield Legacy(file, {})
-        elif isinstance(file.get("layers", getlink=True), h5py.HardLink):
-            yield Keras3(file, layers(config))
-        else:
-            raise UnfitError("no Keras file: it has neither the group model_weights nor layers, nor a list layer_names")
+        with hdf5.guarded("damaged HDF5 file"):
+            model = _model(file, config)
+        yield model
+
+
+def _model(file: h5py.File, config: str) -> Model:
+    if isinstance(file.get("model_weights", getlink=True), h5py.HardLink):
+        return Legacy(file["model_weights"], layers(hdf5.text(file, "model_config")))
+    if "layer_names" in file.attrs:
+        return Legacy(file, {})
+    if isinstance(file.get("layers", getlink=True), h5py.HardLink):
+        return Keras3(file, layers(config))
+    raise UnfitError("no Keras file: it has neither the group model_weights nor layers, nor a list layer_names")
 
 
 class Legacy(Model):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,13 +46,15 @@ class _Wish:
         return f"{self.spec.key[0]}.init {self.spec.key[2]}"
 
 
-def initial_values(network: Network, seed: int) -> dict[ArrayKey, Array]:
-    """The first values of all arrays of pools and plasticities, those from external models included.
+def initial_values_but(network: Network, seed: int, others: Mapping[ArrayKey, Array]) -> dict[ArrayKey, Array]:
+    """The first values of all arrays of pools and plasticities, some of them replaced."""
+    return {spec.key: initial_value(network, spec.key, seed) for spec in array_table(network)} | dict(others)
 
-    Raises ExternalModelError with all that is wrong, ValueError for another `init` that does not fit.
-    """
-    values = {spec.key: initial_value(network, spec.key, seed) for spec in array_table(network)}
-    return values | {key: taken.value for key, taken in read(network).items()}
+
+def files(network: Network) -> list[Path]:
+    """The places where files with wanted start values may be; empty if none are wanted."""
+    models = dict.fromkeys(wish.model for wish in _wishes(network))
+    return [path for model in models for path in _places(network.external_models[model]["model_file"], network.path)]
 
 
 def read(network: Network) -> dict[ArrayKey, Taken]:
@@ -92,10 +94,15 @@ def _wishes(network: Network) -> Iterator[_Wish]:
             yield _Wish(spec, *init)
 
 
-def _locate(file: str, graph: str | None) -> Path:
-    """The file beside the graph, else in the current folder. Raises UnfitError."""
+def _places(file: str, graph: str | None) -> list[Path]:
+    """Where a file is looked for: beside the graph, then in the current folder."""
     places = [Path(file)] if graph is None else [Path(graph).parent / file, Path(file)]
-    places = list(dict.fromkeys(place.absolute() for place in places))
+    return list(dict.fromkeys(place.absolute() for place in places))
+
+
+def _locate(file: str, graph: str | None) -> Path:
+    """The file. Raises UnfitError if it is nowhere."""
+    places = _places(file, graph)
     try:
         found = next((place for place in places if place.exists()), None)
     except (OSError, ValueError) as error:

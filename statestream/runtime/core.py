@@ -94,7 +94,7 @@ def run(owner: socket.socket) -> None:
     with ExitStack() as stack:
         try:
             plan = _plan(start)
-            taken = external.read(plan.network)
+            taken = external.read_apart(plan.network)
             core = _open(plan, taken, start, owner, interrupted, stack)
         except _REFUSALS as error:
             connection.send({"event": "refused", "text": str(error)})

@@ -204,3 +204,10 @@ def header(path: Path, entries: Any, data: bytes) -> Path:
     text = entries if isinstance(entries, bytes) else json.dumps(entries).encode()
     path.write_bytes(struct.pack("<Q", len(text)) + text + data)
     return path
+
+
+def one_kernel(folder: Path) -> Path:
+    """A model with one convolution, that fits what `one` asks for."""
+    path = folder / "one.h5"
+    write_legacy(path, {"conv": {"kernel": numbers(3, 3, 4, 6), "bias": numbers(6)}}, {"conv": "Conv2D"})
+    return path

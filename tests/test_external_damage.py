@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +16,7 @@ import numpy as np
 import pytest
 
 import external_files as files
-from external_files import CLASSES, KINDS, SPACES, header, numbers, one, weights, write, write_legacy
+from external_files import CLASSES, KINDS, SPACES, header, numbers, one, one_kernel, weights, write
 from numerics_networks import network
 from statestream import external
 from statestream.external import ExternalModelError
@@ -25,9 +27,7 @@ Wrong = Iterator[tuple[Path, str]]
 
 @pytest.fixture
 def kernel(tmp_path: Path) -> Path:
-    path = tmp_path / "one.h5"
-    write_legacy(path, {"conv": {"kernel": numbers(3, 3, 4, 6), "bias": numbers(6)}}, {"conv": "Conv2D"})
-    return path
+    return one_kernel(tmp_path)
 
 
 def no_files_of_keras(folder: Path, good: Path) -> Wrong:
@@ -169,3 +169,20 @@ def test_a_file_that_hdf5_cannot_cope_with_costs_only_a_message(position: int, t
     path.write_bytes(data)
     with pytest.raises(ExternalModelError, match=re.escape(str(path))):
         external.read_apart(network(**files.graph(path, space), agents=1), patience=2)
+
+
+def test_reading_has_limited_memory(tmp_path: Path) -> None:
+    space = SPACES[0]
+    path = write("h5", tmp_path, weights(space), space)
+    net = network(**files.graph(path, space), agents=1)
+    with pytest.raises(ExternalModelError, match=r"ended with status 1; the files .* may be damaged|damaged"):
+        external.read_apart(net, memory=0)
+    assert external.read_apart(net).keys() == external.read(net).keys()
+
+
+def test_a_reader_ends_with_the_process_that_wants_to_know() -> None:
+    """It asks the kernel for that, and looks whether it is too late already."""
+    command = [sys.executable, "-m", "statestream.external.reader", "1", "60", str(1 << 40)]
+    done = subprocess.run(command, input="{}", capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "the process that started this one is gone\n"

@@ -14,7 +14,19 @@ import pytest
 from safetensors.numpy import save_file
 
 import external_files as files
-from external_files import KINDS, SPACES, answer, header, numbers, one, reference, weights, write, write_legacy
+from external_files import (
+    KINDS,
+    SPACES,
+    answer,
+    header,
+    numbers,
+    one,
+    one_kernel,
+    reference,
+    weights,
+    write,
+    write_legacy,
+)
 from numerics_networks import network
 from statestream import external
 from statestream.external import ExternalModelError
@@ -38,9 +50,7 @@ def test_a_network_answers_as_the_model_it_was_taken_from(kind: str, space: tupl
 
 @pytest.fixture
 def kernel(tmp_path: Path) -> Path:
-    path = tmp_path / "one.h5"
-    write_legacy(path, {"conv": {"kernel": numbers(3, 3, 4, 6), "bias": numbers(6)}}, {"conv": "Conv2D"})
-    return path
+    return one_kernel(tmp_path)
 
 
 @pytest.mark.proves("sp.init")

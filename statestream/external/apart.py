@@ -1,7 +1,8 @@
 """Reading external models in a process of its own.
 
 HDF5's library is written in C, and a damaged file can make it crash or go round in circles (measured: one changed byte
-is enough). That must cost nobody a session: the reader's process has a deadline, and its end is a message like others.
+is enough). That must cost nobody a session: the reader's process has a deadline and limited memory, and its end is a
+message like others.
 """
 
 from __future__ import annotations
@@ -10,36 +11,39 @@ import json
 import os
 import signal
 import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 
-import statestream
+from statestream import processes
 from statestream.arrays import ArrayKey
 from statestream.external.errors import ExternalModelError
 from statestream.external.start_values import Array, Taken, files, initial_values_but
 from statestream.graph import Network
 
-_PATIENCE = 60
-"""Seconds that reading may take, besides those for a file's length."""
+PATIENCE = 60
+"""Seconds that reading may take, besides those for the files' length."""
 _SLOWEST = 10_000_000
 """Bytes per second of the slowest disk."""
+MEMORY = 1 << 32
+"""Bytes of memory that reading may take, besides those for the files' length (mapped, and copied)."""
 
 
-def read_apart(network: Network, patience: int = _PATIENCE) -> dict[ArrayKey, Taken]:
-    """What `start_values.read` reads, by a process of its own. Raises ExternalModelError with all that is wrong."""
+def read_apart(network: Network, patience: int = PATIENCE, memory: int = MEMORY) -> dict[ArrayKey, Taken]:
+    """What `start_values.read` reads, by a process of its own. Raises ExternalModelError with all that is wrong.
+
+    patience, memory: seconds and bytes, besides those for the files' length.
+    """
     paths = files(network)
     if not paths:
         return {}
-    patience += sum(os.path.getsize(path) for path in paths if os.path.isfile(path)) // _SLOWEST
-    root = str(Path(statestream.__file__).resolve().parent.parent)
-    search = [root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    length = sum(os.path.getsize(path) for path in paths if os.path.isfile(path))
+    patience += length // _SLOWEST
+    limits = [str(os.getpid()), str(patience), str(memory + 8 * length)]
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "statestream.external.reader", str(patience)],
+        processes.command("statestream.external.reader", *limits),
         input=network.to_json().encode(),
         stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(search)},
+        env=processes.environment() | {"OPENBLAS_NUM_THREADS": "1"},  # its threads would take memory
         check=False,
     )
     if done.returncode != 0:

@@ -1,8 +1,9 @@
-"""The process that reads external models for another: `python -m statestream.external.reader SECONDS`."""
+"""The process that reads external models for another: `python -m statestream.external.reader PARENT SECONDS BYTES`."""
 
 from __future__ import annotations
 
 import json
+import resource
 import signal
 import sys
 from typing import IO
@@ -10,6 +11,7 @@ from typing import IO
 from statestream.external.errors import ExternalModelError
 from statestream.external.start_values import read
 from statestream.graph import Network
+from statestream.processes import die_with_parent
 
 
 def send(network: Network, stream: IO[bytes]) -> None:
@@ -26,8 +28,15 @@ def send(network: Network, stream: IO[bytes]) -> None:
 
 
 def main() -> None:
-    """Read the network from standard input, and answer on standard output, within that many seconds."""
-    signal.alarm(int(sys.argv[1]))  # unlike anything in Python, it ends a library that never returns
+    """Read the network from standard input, and answer on standard output.
+
+    Arguments: the parent's process id, the seconds that it may take, the bytes of memory.
+    """
+    parent, seconds, memory = map(int, sys.argv[1:])
+    die_with_parent(parent)
+    signal.alarm(seconds)  # unlike anything in Python, it ends a library that never returns
+    if sys.platform == "linux":
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     send(Network.from_json(sys.stdin.buffer.read().decode()), sys.stdout.buffer)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from statestream import backends
+from statestream import backends, external
 from statestream.clients.declarations import COMMON, CORE_CLIENTS
 from statestream.graph.catalogue import ActivationDeclaration, Catalogue, LossDeclaration, OptimizerDeclaration
 from statestream.interfaces.declarations import INTERFACE, INTERFACES
@@ -40,5 +40,6 @@ def default_catalogue() -> Catalogue:
         optimizers={name: OptimizerDeclaration(name, each.parameters, each.help) for name, each in OPTIMIZERS.items()},
         initialisers=INITIALISERS,
         backends=backends.NAMES,
+        external_models=external.NAMES,
         parameter_shapes=parameter_shapes,
     )

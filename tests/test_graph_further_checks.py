@@ -190,6 +190,37 @@ def test_start_value_from_an_external_model(tmp_path: Path) -> None:
     says(finding, "", "external_models.vgg", "model_file")
 
 
+@pytest.mark.proves("top.external_models")
+@pytest.mark.parametrize(
+    ("model", "key", "words"),
+    [
+        (
+            "{type: kera, model_file: a.h5}",
+            ".type",
+            ["found the text 'kera'", "keras, safetensors", "did you mean 'keras'"],
+        ),
+        ("{type: 3, model_file: a.h5}", ".type", ["allowed: keras, safetensors"]),
+        ("{model_file: a.h5}", "", ["'type' is missing", "type, model_file"]),
+        ("{type: safetensors}", "", ["'model_file' is missing"]),
+        ("{type: keras, model_file: [a]}", ".model_file", ["allowed: a text"]),
+        ("{type: keras, model_file: ''}", ".model_file", ["allowed: a path"]),
+    ],
+)
+def test_external_models_are_checked_without_their_files(
+    tmp_path: Path, model: str, key: str, words: list[str]
+) -> None:
+    text = synapse("source: [[image]]\ntarget: hidden\ninit W_0_0: [vgg, conv1, kernel]")
+    (finding,) = wrong(text + f"external_models: {{vgg: {model}}} #!\n", tmp_path)
+    says(finding, "", f"external_models.vgg{key}", *words)
+
+
+def test_an_unknown_key_of_an_external_model_is_a_warning(tmp_path: Path) -> None:
+    text = synapse("source: [[image]]\ntarget: hidden")
+    net = load(text + "external_models: {vgg: {type: keras, model_file: a.h5, modelfile: b}}\n", tmp_path)
+    (warning,) = net.warnings
+    says(warning, "", "external_models.vgg", "unknown key 'modelfile'", "did you mean 'model_file'")
+
+
 @pytest.mark.parametrize(
     ("lines", "key", "words"),
     [

@@ -13,7 +13,6 @@ from statestream.catalogue import default_catalogue
 from statestream.graph import load_graph
 from statestream.numerics.apply import apply_updates
 from statestream.numerics.arrays import array_table, increments, trained
-from statestream.numerics.errors import UnsupportedError
 from statestream.numerics.initialisation import INITIALISERS, fill, initial_value, parse
 from statestream.numerics.shapes import parameter_shapes
 
@@ -272,16 +271,6 @@ def test_unshared_weights_start_differently_within_the_same_bound():
     assert values.shape == (3, 2, 4, 3, 3)
     assert 0.3 < np.abs(values).max() <= 1 / 3
     assert not (values[0] == values[1]).any()
-
-
-def test_start_values_from_outside_are_refused():
-    net = network(
-        {"a": {"shape": [2, 1, 1]}, "b": {"shape": [2, 1, 1]}},
-        {"a_b": {"init W_0_0": ["vgg", "fc", "kernel"]}},
-        external_models={"vgg": {"type": "keras", "model_file": "vgg.h5"}},
-    )
-    with pytest.raises(UnsupportedError, match=r"a_b\.init W_0_0"):
-        initial_value(net, ("a_b", "parameter", "W_0_0"), 1)
 
 
 def test_unknown_arrays():

@@ -225,4 +225,5 @@ class Catalogue:
     optimizers: Mapping[str, OptimizerDeclaration] = field(default_factory=dict)
     initialisers: Mapping[str, Initialiser] = field(default_factory=dict)
     backends: tuple[str, ...] = ("numpy", "tensorflow", "theano")
+    external_models: tuple[str, ...] = ("keras", "safetensors")
     parameter_shapes: Callable[[Network, str], Mapping[str, tuple[int, ...]]] | None = None

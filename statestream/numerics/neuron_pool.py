@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from statestream.numerics.expressions import activate, require
-from statestream.numerics.initialisation import start_value
 from statestream.numerics.noise import Distribution, add_noise, base_distribution
 from statestream.numerics.shapes import is_set, parameter_shapes
 
@@ -43,8 +42,6 @@ class NeuronPool:
         self.shape = (network.agents, *network.shape(name))
         self.parameters = tuple(parameter_shapes(network, name))
         self._unshared = frozenset(item.get("unshare") or ())
-        for parameter in self.parameters:
-            start_value(item, parameter)  # refuses what cannot be read
         require(item.get("act"), {"$": self.shape}, self.shape, (name, "act"))
         self.draws: dict[str, Distribution] = {}
         if is_set(item.get("noise")):

@@ -50,7 +50,7 @@ class Children:
         self.all: list[Child] = []
 
     def start(self, participants: Sequence[Participant], segment: str, log: IO[bytes]) -> None:
-        """Start one process for each participant; from the main thread, see launch.die_with_parent."""
+        """Start one process for each participant; from the main thread, see processes.die_with_parent."""
         for participant in participants:
             reading, writing = os.pipe()
             arguments = ["--parent", str(os.getpid()), "--segment", segment]

@@ -12,10 +12,13 @@ import signal
 import socket
 import sys
 import traceback
+from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import IO, Any
 
-from statestream import interfaces, settings
+from statestream import external, interfaces, settings
+from statestream.arrays import ArrayKey
+from statestream.external import ExternalModelError, Taken
 from statestream.graph import Network
 from statestream.memory import Arena, Layout, SegmentError, Word, head_size
 from statestream.numerics.errors import UnsupportedError
@@ -29,7 +32,14 @@ from statestream.runtime.schedule import initial_schedule
 from statestream.runtime.server import Server, listen
 from statestream.runtime.session_core import SessionCore
 
-_REFUSALS = (SegmentError, RegistryError, UnsupportedError, interfaces.InterfaceError, settings.SettingsError)
+_REFUSALS = (
+    SegmentError,
+    RegistryError,
+    UnsupportedError,
+    ExternalModelError,
+    interfaces.InterfaceError,
+    settings.SettingsError,
+)
 """What the user can do something about, said without more words."""
 
 
@@ -50,8 +60,10 @@ class Interruption:
         self._asked = True
 
 
-def create_arena(registration: Registration, plan: Plan, start: dict[str, Any]) -> Arena:
-    """The session's arena with everything at its initial value."""
+def create_arena(
+    registration: Registration, plan: Plan, start: dict[str, Any], taken: Mapping[ArrayKey, Taken]
+) -> Arena:
+    """The session's arena with everything at its initial value. taken: start values from external models."""
     participants = len(plan.participants)
     layout = Layout.plan(plan.specs.values(), plan.changing, head_size(participants))
     description = {key: start[key] for key in ("network", "seed", "threads")}
@@ -66,7 +78,7 @@ def create_arena(registration: Registration, plan: Plan, start: dict[str, Any]) 
         elif key[0] in network.interfaces:
             value = interfaces.load(network.interfaces[key[0]]["type"])(network, key[0], seed).initial(key)
         else:
-            value = initial_value(network, key, seed)
+            value = taken[key].value if key in taken else initial_value(network, key, seed)
         for copy in arena.copies(key):
             copy[...] = value
     return arena
@@ -81,7 +93,9 @@ def run(owner: socket.socket) -> None:
         return
     with ExitStack() as stack:
         try:
-            core = _open(start, owner, interrupted, stack)
+            plan = _plan(start)
+            taken = external.read_apart(plan.network)
+            core = _open(plan, taken, start, owner, interrupted, stack)
         except _REFUSALS as error:
             connection.send({"event": "refused", "text": str(error)})
             return
@@ -91,6 +105,8 @@ def run(owner: socket.socket) -> None:
             return
         connection.send({"event": "opened", "session": core.session, "segment": core.arena.name})
         core.server.start()
+        for each in taken.values():
+            core.server.broadcast({"event": "notice", "text": each.message})
         for name, client in core.network.core_clients.items():
             text = f"core client {name} of type {client['type']} is not built yet: the session runs without it"
             core.server.broadcast({"event": "notice", "text": text})
@@ -103,15 +119,27 @@ def run(owner: socket.socket) -> None:
         core.server.broadcast({"event": "ended"})
 
 
-def _open(start: dict[str, Any], owner: socket.socket, interrupted: Interruption, stack: ExitStack) -> SessionCore:
-    """A session with all that it needs, its processes started; closing the stack takes everything down again."""
+def _plan(start: dict[str, Any]) -> Plan:
+    """The plan of the network; what cannot be computed is said before anything starts."""
     plan = Plan(Network.from_json(start["network"]))
     for participant in plan.participants:
-        Step(plan.network, participant.items)  # what cannot be computed is said before anything starts
+        Step(plan.network, participant.items)
+    return plan
+
+
+def _open(
+    plan: Plan,
+    taken: Mapping[ArrayKey, Taken],
+    start: dict[str, Any],
+    owner: socket.socket,
+    interrupted: Interruption,
+    stack: ExitStack,
+) -> SessionCore:
+    """A session with all that it needs, its processes started; closing the stack takes everything down again."""
     registration = register()
     stack.callback(registration.release)
     log = stack.enter_context(_log(registration.session))
-    arena = create_arena(registration, plan, start)
+    arena = create_arena(registration, plan, start, taken)
     server = Server(stack.enter_context(listen(registration.socket_path)), owner)
     stack.callback(server.close)
     children = Children(server.broadcast)

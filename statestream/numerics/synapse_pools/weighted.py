@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from statestream.numerics.activations import ACTIVATIONS
 from statestream.numerics.expressions import activate, require
-from statestream.numerics.initialisation import start_value
 from statestream.numerics.neuron_pool import spread_over_state
 from statestream.numerics.shapes import Shape, hidden_features, inputs, is_set, per_factor
 from statestream.numerics.synapse_pools.base import ActivatedPool, Tensor, Tensors
@@ -38,8 +37,6 @@ class WeightedPool(ActivatedPool):
         self._biases = per_factor(item, "bias_shapes")
         for f, activation in enumerate(self._activations):
             require(activation, {"$": self.reached(f)}, self.reached(f), (name, "act"))
-        for parameter in self.parameters:
-            start_value(item, parameter)  # refuses what cannot be read
 
     def reached(self, f: int) -> Shape:
         """Shape of factor f."""

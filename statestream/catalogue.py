@@ -19,6 +19,7 @@ from statestream.numerics.declarations import (
 )
 from statestream.numerics.losses import LOSSES
 from statestream.numerics.optimizers import OPTIMIZERS
+from statestream.numerics.refusals import refusals
 from statestream.numerics.shapes import parameter_shapes
 
 
@@ -42,4 +43,5 @@ def default_catalogue() -> Catalogue:
         backends=backends.NAMES,
         external_models=external.NAMES,
         parameter_shapes=parameter_shapes,
+        refusals=refusals,
     )

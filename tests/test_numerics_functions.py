@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from numerics_networks import network
 from statestream import backends
+from statestream.catalogue import default_catalogue
+from statestream.graph import GraphError, load_graph
 from statestream.numerics.activations import ACTIVATIONS
 from statestream.numerics.declarations import FUNCTIONS as DECLARED
 from statestream.numerics.errors import UnsupportedError
@@ -281,7 +284,8 @@ WRONG = {
     "B.conv2d($, $)": "its shape [2, 2, 2, 2] does not fit [2, 3, 2, 2]",
     "B.relu($, thresh=[1])": "B.relu: a tensor or a number is needed",
     "B.softround($, p=0)": "B.softround: float division by zero",
-    "B.mean($, axis=1)": "its shape [2, 2, 2] does not fit [2, 3, 2, 2]",
+    "B.mean($, axis=1)": "its shape [2, 2, 2] does not fit [2, 3, 2, 2]; keepdims=True keeps reduced axes",
+    "B.reshape(B.mean($, axis=0), [3, 2, 2])": "its shape [3, 2, 2] does not fit [2, 3, 2, 2]",
     "B.reshape($, [1, 2, 3, 2, 2])": "its shape [1, 2, 3, 2, 2] does not fit",
     "$ + [1, 2]": "'+' needs tensors or numbers, not a list",
     "$ * 'x'": "'*' needs tensors or numbers, not 'x'",
@@ -321,9 +325,18 @@ PARTS = {
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_a_step_is_refused_before_any_engine_compiles_it(part):
+def test_the_checks_of_a_graph_try_expressions_out(part):
     pool, synapse_pool, place = PARTS[part]
     shape = [2, 3, 3]
-    net = network({"a": {"shape": shape}, "t": {"shape": shape, **pool}}, {"a_t": {"rf": 1, **synapse_pool}})
-    with pytest.raises(UnsupportedError, match=rf"^{place}: .* cannot be computed"):
-        Step(net, ["t"])
+    with pytest.raises(GraphError, match=rf"{place}: .* cannot be computed") as found:
+        network({"a": {"shape": shape}, "t": {"shape": shape, **pool}}, {"a_t": {"rf": 1, **synapse_pool}})
+    assert [f"{finding.item}.{finding.parameter}" for finding in found.value.findings] == [place]
+
+
+def test_a_step_is_refused_before_any_engine_compiles_it():
+    """A catalogue without that check leaves it to the step."""
+    graph = {"name": "test", "agents": 4, "synapse_pools": {}, "plasticities": {}, "interfaces": {}}
+    graph["neuron_pools"] = {"a": {"shape": [2, 3, 3], "act": "B.max($, axis=1)"}}
+    net = load_graph(graph, catalogue=replace(default_catalogue(), refusals=None))
+    with pytest.raises(UnsupportedError, match=r"^a.act: .* cannot be computed"):
+        Step(net, ["a"])

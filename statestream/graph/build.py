@@ -187,6 +187,8 @@ class _Builder:
         self._check_items()
         draft = self._network(())
         self._check_together(draft)
+        if not self.findings.errors:
+            self._check_computable(draft)
         warnings = self.findings.check(self.origin.strict)
         return self._network(warnings)
 
@@ -234,6 +236,11 @@ class _Builder:
             declaration = self.catalogue.interfaces.get(draft.values.get("type", ""))
             if structure is not None and declaration is not None and declaration.timing is not None:
                 check_timing(draft, declaration.timing, self.wires[draft.name], structure)
+
+    def _check_computable(self, network: Network) -> None:
+        """What the rooms that compute cannot do, although every value is allowed by itself."""
+        for name, key, message in self.catalogue.refusals(network) if self.catalogue.refusals is not None else ():
+            self.drafts[network.items[name].kind][name].error(key, message)
 
     def _structure(self) -> Structure | None:
         """The bare graph, with what is certain of unsound synapse-pools; None if too little is certain."""

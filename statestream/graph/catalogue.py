@@ -6,7 +6,7 @@ read that declaration. `statestream.catalogue.default_catalogue()` assembles the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -209,6 +209,7 @@ class Catalogue:
     """Everything that a graph can name. `neuron_pool` ... `core_client` are the keys common to the items of a kind.
 
     parameter_shapes(network, item): shapes of all array parameters of an item (scalars ()), or None if unknown.
+    refusals(network): (item, parameter, message) for what an otherwise sound network asks for and cannot be computed.
     """
 
     neuron_pool: tuple[Parameter, ...] = ()
@@ -227,3 +228,4 @@ class Catalogue:
     backends: tuple[str, ...] = ("numpy", "tensorflow", "theano")
     external_models: tuple[str, ...] = ("keras", "safetensors")
     parameter_shapes: Callable[[Network, str], Mapping[str, tuple[int, ...]]] | None = None
+    refusals: Callable[[Network], Iterable[tuple[str, str, str]]] | None = None

@@ -237,7 +237,7 @@ def test_an_unknown_key_of_an_external_model_is_a_warning(tmp_path: Path) -> Non
         ("target_shapes: [[scalar]]\nrf: [[3]] #!", "rf", ["'scalar' and has no space"]),
         ("factor_shapes: [feature]\ntarget_shapes: [[scalar]]\nrf: 0", "", []),
         ("factor_shapes: [spatial]\nrf: 3", "", []),
-        ("factor_shapes: [feature]\nrf: 3\nfunc: '$00'", "", []),
+        ("factor_shapes: [feature]\nrf: 3\nfunc: B.sum($00)", "", []),
     ],
 )
 def test_what_an_input_reaches(tmp_path: Path, lines: str, key: str, words: list[str]) -> None:

@@ -55,7 +55,7 @@ external_models: {other: {type: keras, model_file: a.h5}}
         pools="    rn_image: {shape: [1, 8, 8]}\n    rn_pred: {shape: [size * 2, 1, 1], tags: [x]}",
         synapses="""
     seen: {source: [[rn_image]], target: hidden, rf: 3, init W_0_0: normal_0_1, min W_0_0: -1, max W_0_0: 1}
-    mixed: {source: [[hidden], [point]], target: hidden, M: [8, 1], avgout: 2, func: '$00 * $10'}
+    mixed: {source: [[hidden], [point]], target: hidden, M: [8, 1], avgout: 2, func: '$00 * B.sum($10)'}
     moved: {source: [[image], [grid]], target: image, tags: [TRANSFORMER]}
     placed: {source: [[image], [zoom], [where]], target: image, tags: [TRANSFORMER], pact: [[Id], [exp], [tanh]]}
     shrunk: {source: [[image]], target: small, pool: [max, 2, 2, same], ACT: tanh}

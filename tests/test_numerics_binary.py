@@ -200,7 +200,7 @@ def test_the_activation_of_a_factor_has_no_effect(tmp_path: Path) -> None:
 
 
 def test_a_function_is_warned_of_once(tmp_path: Path) -> None:
-    (warning,) = odd(text("act: [tanh] #!\n        func: '$00'"), tmp_path)
+    (warning,) = odd(text("act: [tanh] #!\n        func: B.sum($00)"), tmp_path)
     says(warning, "s", "act", "no effect", "nothing but its expression")
 
 

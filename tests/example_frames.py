@@ -6,6 +6,8 @@ import numpy as np
 
 from numerics_reference import convolution
 
+SHAPES = ("full", "feature", "spatial", "scalar")
+
 
 def states(session):
     """Name of each neuron-pool -> its state [agents, F, X, Y] in float64, all of one frame."""
@@ -37,6 +39,12 @@ def dense(x, w):
     return (x.reshape(len(x), -1) @ w.reshape(len(w), -1).T)[:, :, None, None]
 
 
+def shared_mean(pattern, shape):
+    """What a parameter of a shape can reproduce best of a pattern [F, X, Y]."""
+    axes = {"full": (), "feature": (1, 2), "spatial": (0,), "scalar": (0, 1, 2)}[shape]
+    return pattern.mean(axis=axes, keepdims=True)
+
+
 def losses(session, plasticity, frames, every=1):
     """The training loss of a plasticity, once in `every` frames."""
     found = []
@@ -46,4 +54,4 @@ def losses(session, plasticity, frames, every=1):
     return np.array(found)
 
 
-__all__ = ["around", "close", "convolution", "dense", "losses", "parameter", "states"]
+__all__ = ["SHAPES", "around", "close", "convolution", "dense", "losses", "parameter", "shared_mean", "states"]

@@ -5,21 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from example_frames import around, close, losses, parameter, states
+from example_frames import SHAPES, around, close, losses, parameter, shared_mean, states
 from numerics_reference import ACTIVATIONS
-
-SHAPES = ("full", "feature", "spatial", "scalar")
 
 
 def by_shape(value, shape):
     """A bias or gain [...] of a pool [F, X, Y] with all its axes."""
     return value[..., None, None] if shape == "feature" else value
-
-
-def shared_mean(pattern, shape):
-    """What a parameter of a shape can reproduce best of a pattern [F, X, Y]."""
-    axes = {"full": (), "feature": (1, 2), "spatial": (0,), "scalar": (0, 1, 2)}[shape]
-    return pattern.mean(axis=axes, keepdims=True)
 
 
 @pytest.mark.proves("np.act", *(f"act.{name}" for name in ACTIVATIONS if name.isidentifier()))

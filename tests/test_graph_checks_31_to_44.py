@@ -90,6 +90,13 @@ def test_check_38_trained_items_exist(tmp_path: Path, entry: str, words: list[st
 # --- interfaces ---
 
 
+def test_check_38_one_wrong_entry_hides_no_other(tmp_path: Path) -> None:
+    entries = "[[sp, nothing, W_0_0], [np, point, c], 7]"
+    findings = wrong(changed("parameter", entries), tmp_path)
+    messages = " ".join(finding.message for finding in findings)
+    assert len(findings) == 3 and "'nothing' does not exist" in messages and "'point' has no parameter 'c'" in messages
+
+
 @pytest.mark.parametrize("section", ["neuron_pools", "synapse_pools", "plasticities", "interfaces"])
 def test_check_39_items_are_mappings(tmp_path: Path, section: str) -> None:
     (finding,) = wrong(HEAD + EMPTY.replace(f"{section}: {{}}", f"{section}:\n    thing: [a] #!"), tmp_path)

@@ -152,10 +152,14 @@ def _shared(draft: Draft, parameter: str) -> tuple[str, str] | None:
 def check_trained(draft: Draft, arrays: Arrays) -> None:
     """The trained parameters exist (38 knows only the items)."""
     node = draft.given("parameter")
-    for each in node.elements if node is not None and draft.ok("parameter") else ():
-        _, item, parameter = (part.value for part in each.elements)
-        shapes = arrays.of(item)
-        if shapes is not None and parameter not in shapes:
+    for each in node.elements if node is not None else ():
+        values = [part.value for part in each.elements]
+        if len(values) != 3 or not all(isinstance(value, str) for value in values):
+            continue  # reported before; it must not hide what is wrong with the others
+        kind, item, parameter = values
+        owner = arrays.drafts.get(item)
+        shapes = arrays.of(item) if owner is not None and owner.kind == kind else None
+        if kind in ("np", "sp") and shapes is not None and parameter not in shapes:
             hint = nearest(parameter, shapes) if shapes else "; it has none"
             draft.error("parameter", f"'{item}' has no parameter '{shorten(parameter)}'{hint}", each.elements[2])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import statestream as sst
 from example_frames import around, close, dense, losses, parameter, states
 from numerics_reference import log_softmax, softmax
 
@@ -21,7 +22,7 @@ def test_plast_rmsprop(example):
 
 @pytest.mark.proves("optimizer.grad_desc", "optimizer.adam", "optimizer.rmsprop")
 def test_optimizers(example):
-    before, after = around(example)
+    before, _ = around(example)
     wanted, x = dense(before["values"], parameter(example, "teacher")), before["values"][:, :, 0, 0]
     gradient = -2 * wanted[:, :, 0, 0].T @ x / wanted.size
     updates = {name: example[name].update(f"for_{name}", "W_0_0")[:, :, 0, 0] for name in example.network.plasticities}
@@ -144,8 +145,6 @@ def test_mask(example):
 @pytest.mark.slow
 @pytest.mark.proves("loss.source_t", "if.conf-mat window")
 def test_nested_paths(root):
-    import statestream as sst
-
     with sst.Session(root / "examples" / "nested_paths.st_graph", backend="numpy", seed=1, strict=True) as session:
         session.step(700)
         accuracy = session["numerals"].variable["_acc_"]
@@ -157,7 +156,7 @@ def test_nested_paths(root):
 def test_pruning(example):
     rollout = example.network.rollout("learn")
     assert [set(step) for step in rollout.synapse_pools] == [set(), {"first"}, {"second"}]
-    before, after = around(example, 4)
+    example.step(4)
     example.step()
     w = {name: parameter(example, name)[:, :, 0, 0] for name in ("first", "second", "direct")}
     now = states(example)
@@ -235,6 +234,6 @@ def test_gated_recurrence(example):
     assert 0 < write.mean() < 1 and np.abs(after["memory"]).max() > 0.5
     example.step(400)
     assert losses(example, "learn", 10).mean() < 0.01
-    gates = {name: [parameter(example, name, p).mean() for p in ("W_1_0", "b_1")] for name in ("learn_keep", "learn_load")}
-    assert gates["learn_keep"][1] > 2 and sum(gates["learn_keep"]) < -2  # open without write, closed with it
-    assert gates["learn_load"][1] < -2 and sum(gates["learn_load"]) > 2
+    keep, load = ([parameter(example, f"learn_{n}", p).mean() for p in ("W_1_0", "b_1")] for n in ("keep", "load"))
+    assert keep[1] > 2 and sum(keep) < -2  # open without write, closed with it
+    assert load[1] < -2 and sum(load) > 2

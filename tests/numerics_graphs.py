@@ -112,7 +112,41 @@ def trainable(graph):
             yield ["sp", name, "M"]
 
 
+def correlated(graph):
+    """(entry for `parameter`, source, target) of the weights that a Hebbian plasticity can train."""
+    pools = graph["neuron_pools"]
+    for name, spec in graph["synapse_pools"].items():
+        plain = "func" not in spec and not spec.get("M") and spec.get("avgout", 1) == spec.get("maxout", 1) == 1
+        if not plain or pools[spec["target"]]["shape"][1:] != [1, 1]:
+            continue
+        for f, row in enumerate(spec["source"]):
+            for i, source in enumerate(row):
+                whole = not spec.get("rf", [[0, 0]] * 2)[f][i] or pools[source]["shape"][1:] == [1, 1]
+                whole &= not spec.get("ppp", [[0, 0]] * 2)[f][i]
+                whole &= spec.get("weight_shapes", [["full"] * 2] * 2)[f][i] == "full"
+                if whole and spec.get("target_shapes", [["full"] * 2] * 2)[f][i] in ("full", "feature"):
+                    yield ["sp", name, f"W_{f}_{i}"], source, spec["target"]
+
+
+OPTIMIZERS = ("grad_desc", "adam", "rmsprop")
+
+
 def plasticity(draw, graph):
+    """One of any type that the graph has something for."""
+    weights = list(correlated(graph))
+    kind = draw(st.sampled_from(("loss", "loss", "L_regularizer", *(("hebbian", "hebbian") if weights else ()))))
+    spec = {"type": kind, "optimizer": draw(st.sampled_from(OPTIMIZERS)), "lr": 0.1}
+    if kind == "loss":
+        return spec | loss(draw, graph)
+    if kind == "hebbian":
+        entry, source, target = draw(st.sampled_from(weights))
+        modus = draw(st.sampled_from(("hebbian", "anti_hebbian", "dt hebbian", "dt anti_hebbian")))
+        return spec | {"modus": modus, "source": source, "target": target, "parameter": [entry]}
+    parameters = draw(st.lists(st.sampled_from(list(trainable(graph))), min_size=1, max_size=6, unique_by=tuple))
+    return spec | {"parameter": parameters, "L1": draw(st.sampled_from((0, 0.3))), "L2": 0.2}
+
+
+def loss(draw, graph):
     """A loss over pools that are reached in their number of steps; may be refused by the graph's checks."""
     pools = graph["neuron_pools"]
     source = draw(st.sampled_from(list(pools)))
@@ -120,12 +154,9 @@ def plasticity(draw, graph):
     alike = [name for name in pools if pools[name]["shape"] == shape]
     masks = [name for name in pools if pools[name]["shape"][1:] in (shape[1:], [1, 1])]
     spec = {
-        "type": "loss",
         "loss_function": draw(st.sampled_from(list(ERRORS))),
         "source": source,
         "source_t": draw(st.integers(1, 3)),
-        "optimizer": draw(st.sampled_from(("grad_desc", "adam", "rmsprop"))),
-        "lr": 0.1,
         "ignore_split": draw(st.booleans()),
         "parameter": draw(st.lists(st.sampled_from(list(trainable(graph))), min_size=1, max_size=6, unique_by=tuple)),
     }
@@ -139,8 +170,8 @@ def plasticity(draw, graph):
 
 
 @st.composite
-def graphs(draw, plasticities=2):
-    """A graph of two or three pools, two to four synapse-pools and some plasticities, agents 1 to 3."""
+def graphs(draw, plasticities=3):
+    """A graph of two to four pools, two to four synapse-pools and some plasticities, agents 1 to 3."""
     family = draw(st.sampled_from(FAMILIES))
     graph = {"name": "random", "agents": draw(st.integers(1, 3)), "backend": "numpy", "interfaces": {}}
     pools = graph["neuron_pools"] = {
@@ -154,6 +185,10 @@ def graphs(draw, plasticities=2):
         twin = synapses["s0"]
         names = [f"W_{f}_{i}" for f, row in enumerate(twin["source"]) for i in range(len(row))]
         synapses["twin"] = {**twin, "share params": {name: ["s0", name] for name in names}}
+    if draw(st.booleans()):  # a plain weight to a single pixel, which a Hebbian plasticity can train
+        pools["point"] = neuron_pool(draw, [draw(st.integers(1, 3)), 1, 1])
+        synapses["h"] = {"source": [[draw(st.sampled_from(list(pools)))]], "target": "point"}
+        synapses["h"] |= {"unshare": ["W_0_0"]} if draw(st.booleans()) else {}
     same = [(a, b) for a in pools for b in pools if pools[a]["shape"] == pools[b]["shape"]]
     if rarely(draw, lambda: True, False):
         a, b = draw(st.sampled_from(same))

@@ -313,9 +313,39 @@ class Reference:
         ends.append((spec.get("mask"), spec["source_t"] if spec.get("target") is None else spec["target_t"]))
         return {pool for pool, time in ends if pool is not None and time == step}
 
-    def losses(self, name):
-        """(loss0, loss1) of a loss plasticity."""
+    def variables(self, name):
+        """What a plasticity reports and remembers."""
         spec = self.graph["plasticities"][name]
+        if spec["type"] != "hebbian":
+            losses = self.losses(name)
+            return dict(zip(("loss0", "loss1") if len(losses) == 2 else ("loss",), losses, strict=True))
+        moved = {}
+        for role in ("source", "target"):
+            moved[f"{role}(now)"] = self.values[spec[role], "state", ""]
+            moved[f"{role}(now-1)"] = self.values[name, "variable", f"{role}(now)"]
+        return moved
+
+    def correlation(self, name):
+        """The gradient of a Hebbian plasticity, from what it remembers: minus H, or H for the anti modes."""
+        spec = self.graph["plasticities"][name]
+        ((_, item, parameter),) = spec["parameter"]
+        s, t, earlier = (
+            self.values[name, "variable", memory] for memory in ("source(now-1)", "target(now)", "target(now-1)")
+        )
+        per_agent = np.zeros((self.agents, t.shape[1], *s.shape[1:]))
+        for a, ct, cs, x, y in np.ndindex(*per_agent.shape):
+            change = t[a, ct, 0, 0] - (earlier[a, ct, 0, 0] if spec["modus"].startswith("dt") else 0)
+            per_agent[a, ct, cs, x, y] = change * s[a, cs, x, y]
+        unshared = self.parameter(item, parameter).ndim == 5
+        return (per_agent if unshared else per_agent.sum(axis=0)) * (1 if "anti" in spec["modus"] else -1)
+
+    def losses(self, name):
+        """(loss0, loss1) of a loss plasticity, (loss,) of a regularizer: the last is made small."""
+        spec = self.graph["plasticities"][name]
+        if spec["type"] == "L_regularizer":
+            arrays = {self.owner(item, key): self.parameter(item, key) for _, item, key in spec["parameter"]}
+            weights = [self.values[name, "parameter", key] for key in ("L1", "L2")]
+            return (float(sum(weights[0] * np.abs(w).sum() + weights[1] * (w * w).sum() for w in arrays.values())),)
         steps = self.steps(name, *self.rollout(spec))
         x, y, end = steps[spec["source_t"]][spec["source"]], None, spec["source_t"]
         features = x.shape[1]
@@ -342,13 +372,13 @@ class Reference:
         )
 
     def slope(self, name, key, place, step=1e-5):
-        """The derivative of loss1 at one element of a parameter's array; None at an edge, where there is none."""
+        """The derivative of the loss at one element of a parameter's array; None at an edge, where there is none."""
         losses = []
         for shift in (-step, 0, step):
             moved = copy.copy(self)
             moved.values = {**self.values, key: self.values[key].copy()}
             moved.values[key][place] += shift
-            losses.append(moved.losses(name)[1])
+            losses.append(moved.losses(name)[-1])
         left, right = (losses[1] - losses[0]) / step, (losses[2] - losses[1]) / step
         return (left + right) / 2 if abs(left - right) <= 1e-6 + 0.01 * abs(left + right) else None
 

@@ -100,14 +100,30 @@ class OptimizerDeclaration:
 
 
 @dataclass(frozen=True, slots=True)
+class Variable:
+    """What a plasticity reports or remembers, 0 at first: a number, or as many as the state of a pool.
+
+    shape_of: the key that names that pool; empty for a number.
+    """
+
+    name: str
+    help: str = ""
+    shape_of: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PlasticityDeclaration:
-    """A type of plasticity. rollout: 'loss', 'synapse' (pools of the first trained one) or 'parameters'."""
+    """A type of plasticity. rollout: 'loss', 'synapse' (pools of the first trained one) or 'parameters'.
+
+    variables: those of the type itself; its optimizer has more. single: only the first listed parameter is trained.
+    """
 
     type: str
     rollout: Literal["loss", "synapse", "parameters"]
     parameters: tuple[Parameter, ...] = ()
     help: str = ""
-    available: bool = True
+    variables: tuple[Variable, ...] = ()
+    single: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ Pure data: read by the checks of a graph, the arrays of a session, the help, com
 
 from __future__ import annotations
 
-from statestream.graph.catalogue import FunctionDeclaration, Initialiser, Parameter, PlasticityDeclaration
+from statestream.graph.catalogue import FunctionDeclaration, Initialiser, Parameter, PlasticityDeclaration, Variable
 from statestream.graph.common import ITEM
 
 SHAPES = ("full", "feature", "spatial", "scalar")
@@ -90,7 +90,12 @@ PLASTICITY: tuple[Parameter, ...] = (
     Parameter("parameter", "list", required=True, help="the trained parameters: [[np|sp, item, parameter], ...]"),
     Parameter("optimizer", "text", "grad_desc", help="how a gradient becomes an increment"),
     Parameter("startframe", "int", 2, help="increments are computed after this frame"),
-    Parameter("ignore_split", "bool", False, help="learn from all agents, whatever the session's split"),
+    Parameter(
+        "ignore_split",
+        "bool",
+        False,
+        help="learn from all agents, whatever the session's split (which only losses heed)",
+    ),
     Parameter("samples", "int", None, minimum=1, help="of no effect; must exceed agents"),
 )
 
@@ -118,11 +123,38 @@ _HEBBIAN = (
 )  # fmt: skip
 
 PLASTICITIES: dict[str, PlasticityDeclaration] = {
-    "loss": PlasticityDeclaration("loss", "loss", _LOSS, "gradient descent on a loss through a rollout"),
-    "L_regularizer": PlasticityDeclaration("L_regularizer", "parameters", _REGULARIZER, "L1 and L2 decay", False),
-    "hebbian": PlasticityDeclaration("hebbian", "synapse", _HEBBIAN, "correlation of source and target", False),
+    each.type: each
+    for each in (
+        PlasticityDeclaration(
+            "loss",
+            "loss",
+            _LOSS,
+            "gradient descent on a loss through a rollout",
+            (Variable("loss0", "of the agents kept out of learning"), Variable("loss1", "of the agents that learn")),
+        ),
+        PlasticityDeclaration(
+            "L_regularizer",
+            "parameters",
+            _REGULARIZER,
+            "L1 and L2 decay",
+            (Variable("loss", "L1 times the sum of magnitudes plus L2 times the sum of squares"),),
+        ),
+        PlasticityDeclaration(
+            "hebbian",
+            "synapse",
+            _HEBBIAN,
+            "correlation of the source's state with the target's next one",
+            (
+                Variable("source(now)", "the source when this last ran", "source"),
+                Variable("source(now-1)", "the source when this ran the time before", "source"),
+                Variable("target(now)", "the target when this last ran", "target"),
+                Variable("target(now-1)", "the target when this ran the time before", "target"),
+            ),
+            single=True,
+        ),
+    )
 }
-"""`available` is False for a type that is declared, so that graphs with it load, but not built yet."""
+"""The types of plasticity. What each computes: `plasticities`."""
 
 INITIALISERS: dict[str, Initialiser] = {
     each.name: each

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+
+import numpy as np
 from hypothesis import strategies as st
 
 from numerics_reference import ACTIVATIONS, ERRORS, FUNCTIONS
+from numerics_reference_kinds import pooled
 
 FAMILIES = (((1, 1), (2, 2), (4, 4)), ((1, 1), (2, 1), (6, 1)), ((1, 1), (3, 2), (6, 4)), ((1, 1), (1, 3), (2, 6)))
 SHAPES = ("full", "feature", "spatial", "scalar")
@@ -33,6 +37,8 @@ def neuron_pool(draw, shape):
     noise = rarely(draw, lambda: draw(st.sampled_from(("normal", "uniform", "Bernoulli"))), None)
     if noise:
         spec |= {"noise": noise}
+    if draw(st.integers(0, 5)) == 5:
+        spec |= {"binary": True}
     for key in ("dropout", "zoneout"):
         rate = rarely(draw, lambda: draw(st.sampled_from((0.25, 0.75))), None)
         spec |= {key: rate} if rate else {}
@@ -94,6 +100,38 @@ def synapse_pool(draw, pools, target):
     return spec | ({"unshare": unshare} if unshare else {})
 
 
+def result(draw, pools, source):
+    """What pooling and transformers have beside their own keys."""
+    spec = {"pact": [[rarely(draw, lambda: draw(st.sampled_from(PLAIN)), "Id") for _ in row] for row in source]}
+    spec |= {"ACT": draw(st.sampled_from(FINITE))}
+    return spec | rarely(draw, lambda: {"noise": "normal"}, {})
+
+
+def pooling(draw, pools):
+    """A pool that pools one of the others into one that fits, if only into itself."""
+    options = []
+    for a in pools:
+        for size, stride, padding in itertools.product((1, 2, 3, 5), (1, 2, 3), ("same", "valid")):
+            pool = ["max", size, stride, padding]
+            x = np.zeros((1, *pools[a]["shape"]))
+            fits = padding == "same" or size <= min(x.shape[2], x.shape[3] if x.shape[3] > 1 else size)
+            options += [(a, t, pool) for t in pools if fits and [*pooled(x, pool).shape[1:]] == pools[t]["shape"]]
+    source, target, pool = draw(st.sampled_from([one for one in options if one[2][1] > 1] or options))
+    spec = {"source": [[source]], "target": target, "pool": [draw(st.sampled_from(("max", "avg"))), *pool[1:]]}
+    return spec | result(draw, pools, spec["source"])
+
+
+def transformer(draw, pools):
+    """A pool that samples one of the others; what says where are pools of its own, added to the others."""
+    a, t = draw(st.sampled_from([(a, t) for a in pools for t in pools if pools[a]["shape"][0] == pools[t]["shape"][0]]))
+    space = pools[t]["shape"][1:]
+    wanted = draw(st.sampled_from(([[2, *space]], [[6, 1, 1]], [[1, 1, 1], [2, 1, 1]])))
+    names = [f"c{number}" for number in range(len(wanted))]
+    pools |= {name: neuron_pool(draw, shape) for name, shape in zip(names, wanted, strict=True)}
+    source = [[a], *([name] for name in names)]
+    return {"source": source, "target": t, "tags": ["TRANSFORMER"], **result(draw, pools, source)}
+
+
 def trainable(graph):
     """Entries for `parameter`: all that carry a slope."""
     for name, spec in graph["neuron_pools"].items():
@@ -101,7 +139,7 @@ def trainable(graph):
         if spec.get("noise") == "normal":
             yield ["np", name, "noise_std"]
     for name, spec in graph["synapse_pools"].items():
-        if "func" in spec:
+        if "rf" not in spec:
             continue
         for f, row in enumerate(spec["source"]):
             yield from (["sp", name, f"W_{f}_{i}"] for i in range(len(row)))
@@ -179,6 +217,9 @@ def graphs(draw, plasticities=3):
         for number in range(draw(st.integers(2, 3)))
     }
     synapses = graph["synapse_pools"] = {}
+    for make in (pooling, transformer):
+        if draw(st.integers(0, 2)) == 2:
+            synapses[make.__name__] = make(draw, pools)
     for number in range(draw(st.integers(2, 4))):
         synapses[f"s{number}"] = synapse_pool(draw, pools, draw(st.sampled_from(list(pools))))
     if rarely(draw, lambda: True, False):  # a twin with the first one's weights

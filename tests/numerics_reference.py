@@ -11,6 +11,8 @@ import math
 
 import numpy as np
 
+from numerics_reference_kinds import pooled, transformed
+
 ERF = np.vectorize(math.erf, otypes=[float])
 SOFTPLUS = np.vectorize(lambda x: x + math.log1p(math.exp(-x)) if x > 0 else math.log1p(math.exp(x)), otypes=[float])
 
@@ -176,7 +178,8 @@ class Reference:
         shape = (self.agents, *spec["shape"])
         x = np.zeros(shape)
         for one in synapses:
-            x = x + self.synapse_pool(one, states, prefix)
+            found = self.synapse_pool(one, states, prefix)
+            x = x + found * (1 - x) if spec.get("binary") else x + found
         x = self.normalised(self.noisy(x, name, spec, prefix), spec)
         unshared = spec.get("unshare") or ()
         if named(spec.get("gain_shape")):
@@ -197,23 +200,41 @@ class Reference:
     def synapse_pool(self, name, states, prefix=""):
         spec = self.graph["synapse_pools"][name]
         features, *space = self.graph["neuron_pools"][spec["target"]]["shape"]
+        binary = self.graph["neuron_pools"][spec["target"]].get("binary")
         full = (self.agents, features, *space)
         if "func" in spec:
             a, b = (states[source] for row in spec["source"] for source in row)
             return np.zeros(full) + FUNCTIONS[spec["func"]](a, b)
+        if "pool" in spec or "TRANSFORMER" in spec.get("tags", ()):
+            x, *controls = (
+                ACTIVATIONS[entry(spec.get("pact"), f, i, "Id")](states[source])
+                for f, row in enumerate(spec["source"])
+                for i, source in enumerate(row)
+            )
+            found = pooled(x, spec["pool"]) if "pool" in spec else transformed(x, controls, space)
+            return self.noisy(ACTIVATIONS[spec.get("ACT", "Id")](found), name, spec, prefix)
         groups = spec.get("avgout", 1), spec.get("maxout", 1)
         inner = spec["M"][0] if spec.get("M") else features * groups[0] * groups[1]
         product = np.ones((self.agents, inner, *space))
         for f, row in enumerate(spec["source"]):
             factor = entry(spec.get("factor_shapes"), f, default="full")
             total = np.zeros(self.reached(factor, inner, space))
+            variance = np.zeros(total.shape)
             for i, source in enumerate(row):
-                total = total + self.input(name, spec, (f, i), states[source], inner, space)
+                part = self.input(name, spec, (f, i), states[source], inner, space)
+                total = total + part
+                if binary:
+                    squares = self.input(name, spec, (f, i), states[source], inner, space, power=2)
+                    variance = variance + np.maximum(part - squares, 0)
             bias = entry(spec.get("bias_shapes"), f)
             if named(bias):
                 unshared = f"b_{f}" in (spec.get("unshare") or ())
-                total = total + spread(self.parameter(name, f"b_{f}"), bias, self.agents, unshared)
-            product = product * ACTIVATIONS[entry(spec.get("act"), f, default="Id")](total)
+                b = spread(self.parameter(name, f"b_{f}"), bias, self.agents, unshared)
+                total = total + (-b if binary else b)
+            if binary:
+                product = product * (1 + ERF(total / np.sqrt(variance + 1e-16) / math.sqrt(2))) / 2
+            else:
+                product = product * ACTIVATIONS[entry(spec.get("act"), f, default="Id")](total)
         for size, reduce in zip(groups, (np.mean, np.max), strict=True):
             grouped = [
                 reduce(product[:, c : c + size], axis=1, keepdims=True) for c in range(0, product.shape[1], size)
@@ -231,7 +252,7 @@ class Reference:
             *(space if shape in ("full", "spatial") else (1, 1)),
         )
 
-    def input(self, name, spec, place, x, inner, space):
+    def input(self, name, spec, place, x, inner, space, power=1):
         f, i = place
         reach = entry(spec.get("target_shapes"), f, i) or entry(spec.get("factor_shapes"), f, default="full")
         x = ACTIVATIONS[entry(spec.get("pact"), f, i, "Id")](x)
@@ -243,7 +264,8 @@ class Reference:
         targets = inner if reach in ("full", "feature") else 1
         w = ACTIVATIONS[entry(spec.get("weight_fnc"), f, i, "Id")](self.parameter(name, f"W_{f}_{i}"))
         lead = (self.agents,) if f"W_{f}_{i}" in (spec.get("unshare") or ()) else ()
-        w = np.zeros((*lead, targets, sources, *kernel)) + w
+        w = (np.zeros((*lead, targets, sources, *kernel)) + w) ** power
+        x = x**power
         if not rf or (width, height) == (1, 1):
             return np.einsum("bcxy,bocxy->bo" if lead else "bcxy,ocxy->bo", x, w)[:, :, None, None]
         up = [max(t // s, 1) for s, t in zip((width, height), space, strict=True)]

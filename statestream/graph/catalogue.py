@@ -40,6 +40,7 @@ class Parameter:
     array: the parameter is a float32 scalar of the arena, which may be changed while the session runs.
     when: (other key, values): the parameter has a meaning only if the other key has one of these values.
     per_array: the real keys are "<name> <array>", such as `init W_0_0`.
+    weights: of a synapse-pool; it tells of weights and factors, which functions, pooling and transformers do not have.
     not_below: another parameter of the item, whose value this one must reach (`max_duration` that of `min_duration`).
     """
 
@@ -56,6 +57,7 @@ class Parameter:
     when: tuple[str, tuple[Any, ...]] | None = None
     layout: Layout = ""
     per_array: bool = False
+    weights: bool = False
     not_below: str = ""
 
 

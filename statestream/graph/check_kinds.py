@@ -46,7 +46,7 @@ def check_binary(draft: Draft, target: Draft | None) -> None:
     """The activation of a factor has no effect where the target is binary."""
     if target is None or not target.ok("binary") or not target.get("binary") or kind_of(draft) != "weighted":
         return
-    if draft.ok("act") and any(name not in (None, "Id") for name in draft.get("act") or ()):
+    if draft.ok("act") and any(name not in (None, "Id") for name in draft.values.get("act") or ()):
         message = f"has no effect: the target '{target.name}' is binary, its factors are probabilities"
         draft.warn("act", f"'act' {message}")
 

@@ -237,3 +237,62 @@ def test_gated_recurrence(example):
     keep, load = ([parameter(example, f"learn_{n}", p).mean() for p in ("W_1_0", "b_1")] for n in ("keep", "load"))
     assert keep[1] > 2 and sum(keep) < -2  # open without write, closed with it
     assert load[1] < -2 and sum(load) > 2
+
+
+@pytest.mark.proves("plast.type", "hebbian.modus", "hebbian.source", "hebbian.target", "plast.parameter")
+def test_plasticity_hebbian(example):
+    example.step(100)
+    grow, shrink = (parameter(example, name)[:, :, 0, 0] for name in ("grow", "shrink"))
+    own, other = np.eye(4, dtype=bool), ~np.eye(4, dtype=bool)
+    assert grow[own].min() > 1.5 and grow.max() <= 2  # growth without end, but for the bound
+    assert np.abs(shrink[own] + 1).max() < 0.2 and np.abs(shrink[other]).max() < 0.2
+    assert example["silent"].state.std() < 0.3 < 1 < example["louder"].state.std()
+
+
+@pytest.mark.proves("hebbian.modus", "optimizer.adam")
+def test_plasticity_hebbian_adam(example):
+    example.step(30)
+    grow = parameter(example, "grow")[:, :, 0, 0]
+    own, other = np.eye(3, dtype=bool), ~np.eye(3, dtype=bool)
+    assert grow[own].min() > 0.15 and grow[own].max() < 0.3  # 30 frames, 0.01 each, less the first ones
+    assert np.abs(grow[other]).max() < 0.15
+
+
+@pytest.mark.proves("hebbian.modus", "plast.startframe")
+def test_plasticity_dt_hebbian(example):
+    example.step(120)
+    weights = {name: parameter(example, name)[:, :, 0, 0] for name in ("plain", "dt", "dt_moving", "dt_anti")}
+    assert weights["plain"].min() > 0.1
+    # A weight that does not change leaves the state as it is: there is nothing to learn from.
+    assert np.abs(weights["dt"]).max() < 1e-6
+    own, other = np.eye(2, dtype=bool), ~np.eye(2, dtype=bool)
+    assert weights["dt_moving"][own].min() > 0.12 > 0.08 > np.abs(weights["dt_moving"][other]).max()
+    assert weights["dt_anti"][own].max() < -0.1 < -0.08 < -np.abs(weights["dt_anti"][other]).max()
+
+
+@pytest.mark.proves("hebbian.modus", "sp.unshare")
+def test_plasticity_hebbian_unshared(example):
+    example.step(4)
+    pattern, answer = (states(example)[name][:, :, 0, 0] for name in ("pattern", "answer"))
+    outer = answer[:, :, None] * pattern[:, None, :]
+    example.step(40)
+    grow = parameter(example, "grow")[:, :, :, 0, 0]
+    assert grow.shape == (3, 2, 4)
+    factor = grow / outer
+    assert factor.min() > 0.03
+    close(factor, np.broadcast_to(factor.mean((1, 2), keepdims=True), factor.shape), 1e-2)
+
+
+@pytest.mark.proves("L_regularizer.L1", "L_regularizer.L2", "plast.type")
+def test_weight_decay(example):
+    start = {name: parameter(example, name) for name in ("for_L1", "for_L2")}
+    example.step(33)  # frames 3 to 32: thirty increments
+    lasso, ridge = (parameter(example, name) for name in start)
+    near = np.abs(start["for_L1"]) < 0.3
+    assert near.any() and not near.all()
+    close(lasso[~near], start["for_L1"][~near] - 0.3 * np.sign(start["for_L1"][~near]))
+    assert np.abs(lasso[near]).max() < 0.0101
+    close(ridge, start["for_L2"] * 0.98**30)
+    example.step()
+    close(example["lasso"].variable["loss"], np.abs(lasso).sum())
+    close(example["ridge"].variable["loss"], (ridge**2).sum())

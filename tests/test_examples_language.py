@@ -130,13 +130,14 @@ def test_everything_wrong_mnist_small(root):
 
 @pytest.mark.proves("np.period", "np.period offset", "plast.period", "if.period")
 def test_period(example):
-    moved = {"image": [], "weight": []}
+    moved = {name: [] for name in ("image", "weight", "third", "fourth")}
     before, weight = states(example), parameter(example, "watch")
     for frame in range(24):
         example.step()
         after = states(example)
-        if (after["image"] != before["image"]).any():
-            moved["image"].append(frame)
+        for name in ("image", "third", "fourth"):
+            if (after[name] != before[name]).any():
+                moved[name].append(frame)
         if (parameter(example, "watch") != weight).any():
             moved["weight"].append(frame)
         before, weight = after, parameter(example, "watch")
@@ -148,6 +149,7 @@ def test_period(example):
     # Every sixth frame makes an image, which is in its pool a frame later; a numeral lasts for two of them.
     assert moved["image"][0] == 1 and set(moved["image"]) <= {1, 7, 13, 19} and len(moved["image"]) > 1
     assert moved["weight"] == [5, 10, 15, 20]
+    assert moved["third"] == [*range(1, 24, 3)] and moved["fourth"] == [*range(0, 24, 4)]
 
 
 @pytest.mark.proves("np.at start", "plast.at start", "if.at start")

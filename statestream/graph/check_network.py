@@ -46,6 +46,8 @@ def check_arrays(draft: Draft, arrays: Arrays) -> None:
     if shapes is None:
         return
     names = [name for name, shape in shapes.items() if shape != ()]
+    sharing = draft.given("share params") if draft.kind == "sp" and draft.ok("share params") else None
+    shared = sharing.entries if sharing is not None else {}
     bounds: dict[str, dict[str, float]] = {}
     for key, node in draft.node.entries.items():
         parameter, array = draft.schema.find(key)
@@ -53,6 +55,8 @@ def check_arrays(draft: Draft, arrays: Arrays) -> None:
             continue
         if array not in names:
             draft.warn(key, f"there is no array parameter '{shorten(array)}'{nearest(array, names)}", node)
+        elif array in shared:
+            draft.warn(key, f"'{shorten(key)}' has no effect: {array} is shared, and its owner's key counts", node)
         elif draft.values.get(key) is not None:
             bounds.setdefault(array, {})[parameter.name] = draft.values[key]
             _check_start(draft, key, node, shapes[array], arrays)

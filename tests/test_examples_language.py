@@ -128,7 +128,7 @@ def test_everything_wrong_mnist_small(root):
 # --- time and devices ---
 
 
-@pytest.mark.proves("np.period", "np.period offset", "plast.period", "if.period")
+@pytest.mark.proves("np.period", "np.period offset", "plast.period", "plast.period offset", "if.period")
 def test_period(example):
     moved = {name: [] for name in ("image", "weight", "third", "fourth")}
     before, weight = states(example), parameter(example, "watch")
@@ -148,7 +148,7 @@ def test_period(example):
             assert all(np.ptp(after[name]) == 0 for name in ("every", "third", "fourth"))
     # Every sixth frame makes an image, which is in its pool a frame later; a numeral lasts for two of them.
     assert moved["image"][0] == 1 and set(moved["image"]) <= {1, 7, 13, 19} and len(moved["image"]) > 1
-    assert moved["weight"] == [5, 10, 15, 20]
+    assert moved["weight"] == [7, 12, 17, 22]
     assert moved["third"] == [*range(1, 24, 3)] and moved["fourth"] == [*range(0, 24, 4)]
 
 
@@ -186,7 +186,9 @@ def test_device_groups(example, root):
 # --- interfaces ---
 
 
-@pytest.mark.proves("if.type", "if.in", "if.out", "if.min_duration", "if.max_duration", "if.fading")
+@pytest.mark.proves(
+    "if.type", "if.in", "if.out", "roman_numerals.min_duration", "roman_numerals.max_duration", "roman_numerals.fading"
+)
 def test_interface_roman_numerals(example):
     images, labels = [], []
     for _ in range(40):
@@ -206,7 +208,9 @@ def test_interface_roman_numerals(example):
     assert np.mean(first) < 0.75 * np.mean(second)
 
 
-@pytest.mark.proves("if.remap", "if.in", "if.out", "if.conf-mat window", "if.conf-mat mean over")
+@pytest.mark.proves(
+    "if.remap", "if.in", "if.out", "roman_numerals.conf-mat window", "roman_numerals.conf-mat mean over"
+)
 def test_interface_remapping(example):
     example.step(30)
     with example.frame_view() as view:

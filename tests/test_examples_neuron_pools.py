@@ -96,7 +96,7 @@ def test_np_bias_shape(example):
     assert list(example["none"].parameter) == [] and not after["none"].any()
 
 
-@pytest.mark.proves("np.gain_shape", "np.init", "loss.parameter")
+@pytest.mark.proves("np.gain_shape", "np.init", "plast.parameter")
 def test_np_gain_shape(example):
     before, after = around(example)
     for shape in SHAPES:

@@ -10,7 +10,9 @@ from example_frames import around, close, dense, losses, parameter, states
 from numerics_reference import log_softmax, softmax
 
 
-@pytest.mark.proves("optimizer.rmsprop", "plast.optimizer", "plast.type", "plast.parameter")
+@pytest.mark.proves(
+    "optimizer.rmsprop", "rmsprop.lr", "rmsprop.rho", "plast.optimizer", "plast.type", "plast.parameter"
+)
 def test_plast_rmsprop(example):
     example.step(4)
     first = example["learn"].update("student", "W_0_0")
@@ -20,7 +22,16 @@ def test_plast_rmsprop(example):
     assert found[-10:].mean() < 0.05 * found[:3].mean()
 
 
-@pytest.mark.proves("optimizer.grad_desc", "optimizer.adam", "optimizer.rmsprop")
+@pytest.mark.proves(
+    "optimizer.grad_desc",
+    "grad_desc.lr",
+    "optimizer.adam",
+    "adam.lr",
+    "adam.momentum",
+    "adam.decay",
+    "optimizer.rmsprop",
+    "rmsprop.lr",
+)
 def test_optimizers(example):
     before, _ = around(example)
     wanted, x = dense(before["values"], parameter(example, "teacher")), before["values"][:, :, 0, 0]
@@ -29,6 +40,12 @@ def test_optimizers(example):
     close(updates["grad_desc"], -0.3 * gradient)
     close(updates["adam"], -0.05 * np.sign(gradient), 1e-3)
     close(updates["rmsprop"], -0.01 / np.sqrt(0.1) * np.sign(gradient), 1e-3)
+    # The second increment of adam, from the gradients of both frames (Kingma & Ba 2015, algorithm 1).
+    example.step()
+    second = example["adam"].variable["grad.sp.for_adam.W_0_0"][:, :, 0, 0]
+    m = (0.8 * 0.2 * gradient + 0.2 * second) / (1 - 0.8**2)
+    v = (0.99 * 0.01 * gradient**2 + 0.01 * second**2) / (1 - 0.99**2)
+    close(example["adam"].update("for_adam", "W_0_0")[:, :, 0, 0], -0.05 * m / np.sqrt(v), 1e-4)
     start = {name: example[name].variable["loss1"] for name in updates}
     example.step(150)
     assert all(example[name].variable["loss1"] < 0.02 * start[name] for name in updates)
@@ -82,7 +99,7 @@ def test_plasticity_confidence_penalty(example):
     assert sure["careful"] < 0.7 < 0.8 < sure["bold"]
 
 
-@pytest.mark.proves("lossfn.MSE", "lossfn.MAE", "lossfn.hinge", "loss.loss_function")
+@pytest.mark.proves("lossfn.MSE", "lossfn.MAE", "lossfn.hinge", "loss.loss_function", "loss.source", "loss.target")
 def test_errors(example):
     example.step(6)
     before = states(example)
@@ -143,7 +160,7 @@ def test_mask(example):
 
 
 @pytest.mark.slow
-@pytest.mark.proves("loss.source_t", "if.conf-mat window")
+@pytest.mark.proves("loss.source_t", "roman_numerals.conf-mat window")
 def test_nested_paths(root):
     with sst.Session(root / "examples" / "nested_paths.st_graph", backend="numpy", seed=1, strict=True) as session:
         session.step(700)
@@ -168,7 +185,7 @@ def test_pruning(example):
     close(states(example)["late"], both)
 
 
-@pytest.mark.proves("plast.optimizer", "optimizer.grad_desc", "optimizer.adam", "plast.parameter")
+@pytest.mark.proves("plast.optimizer", "optimizer.grad_desc", "optimizer.adam", "plast.parameter", "plast.tags")
 def test_several_plasticities(example):
     example.step(5)
     old = parameter(example, "student")

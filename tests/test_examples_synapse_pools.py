@@ -13,7 +13,7 @@ def pixelwise(x, matrix):
     return np.einsum("mn,anxy->amxy", matrix, x)
 
 
-@pytest.mark.proves("sp.share params", "loss.parameter", "lossfn.MSE", "optimizer.grad_desc")
+@pytest.mark.proves("sp.share params", "plast.parameter", "lossfn.MSE", "optimizer.grad_desc")
 def test_parameter_sharing(example):
     first = parameter(example, "first")
     before, after = around(example)
@@ -84,7 +84,7 @@ def test_sp_target_shapes(example):
     close(after["map"], small)
 
 
-@pytest.mark.proves("sp.ppp", "loss.parameter", "optimizer.adam")
+@pytest.mark.proves("sp.ppp", "plast.parameter", "optimizer.adam")
 def test_sp_ppp(example):
     start = [parameter(example, "conv", name) for name in ("P_0_0", "W_0_0")]
     example.step(2)

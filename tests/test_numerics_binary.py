@@ -199,6 +199,11 @@ def test_the_activation_of_a_factor_has_no_effect(tmp_path: Path) -> None:
     says(warning, "s", "act", "no effect", "'t' is binary")
 
 
+def test_a_function_is_warned_of_once(tmp_path: Path) -> None:
+    (warning,) = odd(text("act: [tanh] #!\n        func: '$00'"), tmp_path)
+    says(warning, "s", "act", "no effect", "nothing but its expression")
+
+
 @pytest.mark.parametrize("line", ["act: [Id]", "ACT: tanh", "rf: 3"])
 def test_what_has_an_effect(tmp_path: Path, line: str) -> None:
     assert not load(text(line), tmp_path).warnings

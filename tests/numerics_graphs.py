@@ -7,7 +7,8 @@ import itertools
 import numpy as np
 from hypothesis import strategies as st
 
-from numerics_reference import ACTIVATIONS, ERRORS, FUNCTIONS
+from numerics_reference import FUNCTIONS
+from numerics_reference_functions import ACTIVATIONS, ERRORS
 from numerics_reference_kinds import pooled
 
 FAMILIES = (((1, 1), (2, 2), (4, 4)), ((1, 1), (2, 1), (6, 1)), ((1, 1), (3, 2), (6, 4)), ((1, 1), (1, 3), (2, 6)))
@@ -154,7 +155,7 @@ def correlated(graph):
     """(entry for `parameter`, source, target) of the weights that a Hebbian plasticity can train."""
     pools = graph["neuron_pools"]
     for name, spec in graph["synapse_pools"].items():
-        plain = "func" not in spec and not spec.get("M") and spec.get("avgout", 1) == spec.get("maxout", 1) == 1
+        plain = "rf" in spec and not spec.get("M") and spec.get("avgout", 1) == spec.get("maxout", 1) == 1
         if not plain or pools[spec["target"]]["shape"][1:] != [1, 1]:
             continue
         for f, row in enumerate(spec["source"]):

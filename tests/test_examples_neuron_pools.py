@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from example_frames import SHAPES, around, close, losses, parameter, shared_mean, states
-from numerics_reference import ACTIVATIONS
+from numerics_reference_functions import ACTIVATIONS
 
 
 def by_shape(value, shape):

@@ -7,7 +7,7 @@ import pytest
 
 import statestream as sst
 from example_frames import around, close, dense, losses, parameter, states
-from numerics_reference import log_softmax, softmax
+from numerics_reference_functions import log_softmax, softmax
 
 
 @pytest.mark.proves(

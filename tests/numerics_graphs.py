@@ -133,6 +133,11 @@ def transformer(draw, pools):
     return {"source": source, "target": t, "tags": ["TRANSFORMER"], **result(draw, pools, source)}
 
 
+def weighted(spec):
+    """Whether a synapse-pool has weights."""
+    return not {"func", "pool", "tags"} & spec.keys()
+
+
 def trainable(graph):
     """Entries for `parameter`: all that carry a slope."""
     for name, spec in graph["neuron_pools"].items():
@@ -140,7 +145,7 @@ def trainable(graph):
         if spec.get("noise") == "normal":
             yield ["np", name, "noise_std"]
     for name, spec in graph["synapse_pools"].items():
-        if "rf" not in spec:
+        if not weighted(spec):
             continue
         for f, row in enumerate(spec["source"]):
             yield from (["sp", name, f"W_{f}_{i}"] for i in range(len(row)))
@@ -155,7 +160,7 @@ def correlated(graph):
     """(entry for `parameter`, source, target) of the weights that a Hebbian plasticity can train."""
     pools = graph["neuron_pools"]
     for name, spec in graph["synapse_pools"].items():
-        plain = "rf" in spec and not spec.get("M") and spec.get("avgout", 1) == spec.get("maxout", 1) == 1
+        plain = weighted(spec) and not spec.get("M") and spec.get("avgout", 1) == spec.get("maxout", 1) == 1
         if not plain or pools[spec["target"]]["shape"][1:] != [1, 1]:
             continue
         for f, row in enumerate(spec["source"]):

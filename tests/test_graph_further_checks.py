@@ -339,6 +339,16 @@ def test_shared_parameters(tmp_path: Path, value: str, words: list[str]) -> None
     says(finding, "s", "share params", *words)
 
 
+def test_a_shared_parameter_has_no_start_value_and_bounds_of_its_own(tmp_path: Path) -> None:
+    lines = "\n".join(f"{key} W_0_0: 0.5 #!" for key in ("init", "min", "max"))
+    found = odd(synapse(f"source: [[image]]\ntarget: hidden\nrf: 3\n{OF_ANOTHER}\n{lines}"), tmp_path)
+    for finding, key in zip(found, ("init", "min", "max"), strict=True):
+        says(finding, "s", f"{key} W_0_0", "has no effect", "W_0_0 is shared")
+
+
+OF_ANOTHER = "share params: {W_0_0: [image_hidden, W_0_0]}"
+
+
 def test_sharing_leads_to_the_owner(tmp_path: Path) -> None:
     text = graph(
         synapses="""

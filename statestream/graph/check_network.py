@@ -46,6 +46,8 @@ def check_arrays(draft: Draft, arrays: Arrays) -> None:
     if shapes is None:
         return
     names = [name for name, shape in shapes.items() if shape != ()]
+    sharing = draft.given("share params") if draft.kind == "sp" and draft.ok("share params") else None
+    shared = sharing.entries if sharing is not None else {}
     bounds: dict[str, dict[str, float]] = {}
     for key, node in draft.node.entries.items():
         parameter, array = draft.schema.find(key)
@@ -53,6 +55,8 @@ def check_arrays(draft: Draft, arrays: Arrays) -> None:
             continue
         if array not in names:
             draft.warn(key, f"there is no array parameter '{shorten(array)}'{nearest(array, names)}", node)
+        elif array in shared:
+            draft.warn(key, f"'{shorten(key)}' has no effect: {array} is shared, and its owner's key counts", node)
         elif draft.values.get(key) is not None:
             bounds.setdefault(array, {})[parameter.name] = draft.values[key]
             _check_start(draft, key, node, shapes[array], arrays)
@@ -155,10 +159,14 @@ def _shared(draft: Draft, parameter: str) -> tuple[str, str] | None:
 def check_trained(draft: Draft, arrays: Arrays) -> None:
     """The trained parameters exist (38 knows only the items)."""
     node = draft.given("parameter")
-    for each in node.elements if node is not None and draft.ok("parameter") else ():
-        _, item, parameter = (part.value for part in each.elements)
-        shapes = arrays.of(item)
-        if shapes is not None and parameter not in shapes:
+    for each in node.elements if node is not None else ():
+        values = [part.value for part in each.elements]
+        if len(values) != 3 or not all(isinstance(value, str) for value in values):
+            continue  # reported before; it must not hide what is wrong with the others
+        kind, item, parameter = values
+        owner = arrays.drafts.get(item)
+        shapes = arrays.of(item) if owner is not None and owner.kind == kind else None
+        if kind in ("np", "sp") and shapes is not None and parameter not in shapes:
             hint = nearest(parameter, shapes) if shapes else "; it has none"
             draft.error("parameter", f"'{item}' has no parameter '{shorten(parameter)}'{hint}", each.elements[2])
 

@@ -13,7 +13,7 @@ import statestream as sst
 FOLDER = Path(__file__).parent.parent / "examples"
 EXAMPLES = {path.stem: path for path in sorted(FOLDER.glob("*.st_graph"))}
 WRONG = {name for name in EXAMPLES if name.startswith("test_everything_wrong")}
-WITH_TESTS_ELSEWHERE = {"demo": "test_demo_learns.py"}
+WITH_TESTS_ELSEWHERE = {"demo": "test_demo_learns.py", "mixed_backends": "test_runtime_mixed.py"}
 
 
 def test_every_example_has_a_test() -> None:
@@ -27,7 +27,7 @@ def test_every_example_has_a_test() -> None:
         assert f"{name}.st_graph" in (Path(__file__).parent / module).read_text("utf-8")
 
 
-@pytest.mark.parametrize("name", sorted(EXAMPLES.keys() - WITH_TESTS_ELSEWHERE.keys()))
+@pytest.mark.parametrize("name", sorted(EXAMPLES.keys() - {"demo"}))
 def test_the_first_two_lines(name: str) -> None:
     first, second, *_ = (lines := EXAMPLES[name].read_text(encoding="utf-8").splitlines())
     assert re.fullmatch(r"# [A-Z].+[:,].+\.", first)

@@ -81,11 +81,8 @@ class CaptureFile:
         self._unseen: list[int] = []
         """Frames whose rows are written, but not counted yet."""
         self._last = -1
-
-    @property
-    def rows(self) -> int:
+        self.rows = 0
         """Rows that can be read, whatever becomes of this process."""
-        return len(self._frames)
 
     def append(self, rows: Sequence[Row]) -> None:
         """Write rows. One with the frame of the row before it takes that one's place."""
@@ -117,15 +114,18 @@ class CaptureFile:
             versions.flush()
         if self._unseen:
             _put(self._frames, self.rows, self._unseen)
-            self._unseen = []
-        self._frames.flush()
+            self._frames.flush()
+            self.rows, self._unseen = self._written, []
 
     def close(self) -> None:
         """The orderly end."""
-        try:
-            self.flush()
-            self._ended[()] = 1
-        finally:
+        self.flush()
+        self._ended[()] = 1
+        self._file.close()
+
+    def abandon(self) -> None:
+        """Let go of a file that cannot be written any more; what it counts can still be read."""
+        with suppress(OSError, RuntimeError, ValueError):
             self._file.close()
 
 

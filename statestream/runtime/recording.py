@@ -27,7 +27,8 @@ _LOOK_UP = 0.5
 class Recording:
     """A capture that runs, or has ended. All methods are for the core's thread.
 
-    stirred: called by the writing thread when the core may go on. failed: called by it, once, with why it gave up.
+    stirred: called by the writing thread when the core may go on. failed: called by it, once, with a
+    sentence about why it gave up.
     """
 
     def __init__(
@@ -38,13 +39,14 @@ class Recording:
         self.first: int | None = None
         """The first recorded frame, None before there is one; `last` likewise."""
         self.last: int | None = None
+        self.readable = 0
+        """Rows that can be read whatever happens to the core."""
         self.trouble = ""
         """Why the file could not be written to its end."""
         self._file = CaptureFile(path, contents)
         self._stirred, self._failed = stirred, failed
         self._waiting: deque[Row] = deque()
         self._bytes = 0
-        self._rows_seen = 0
         self._condition = threading.Condition()
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
@@ -64,11 +66,6 @@ class Recording:
     def waiting(self) -> int:
         """Rows that are not written yet."""
         return len(self._waiting)
-
-    @property
-    def readable(self) -> int:
-        """Rows that can be read whatever happens to the core."""
-        return self._rows_seen
 
     def put(self, row: Row) -> None:
         """Have a row written. It belongs to the recording from now on."""
@@ -92,31 +89,30 @@ class Recording:
     def _run(self) -> None:
         try:
             self._write_all()
+            self._file.close()
+            self.readable = self._file.rows
         except Exception as error:
             # Whatever it is (a full disk raises many things in HDF5), the network goes on without the capture.
             self.trouble = reason(error)
             with self._condition:
                 self._waiting.clear()
                 self._bytes = 0
-            self._failed(self.trouble)
-            self._stirred()
+            self._failed(f"the capture to {self.path} has ended: {self.trouble}")
+            self._file.abandon()
+        self._stirred()
 
     def _write_all(self) -> None:
-        unseen_since = None
-        try:
-            while (batch := self._take(unseen_since)) is not None:
-                if batch:
-                    self._file.append(batch)
-                    self._done(batch)
-                    unseen_since = unseen_since or time.monotonic()
-                if unseen_since is not None and time.monotonic() - unseen_since >= _LONGEST_UNSEEN:
-                    self._file.flush()
-                    self._rows_seen, unseen_since = self._file.rows, None
-        finally:
-            self._file.close()
-        self._rows_seen = self._file_rows
+        unseen_since: float | None = None
+        while (batch := self._take()) is not None:
+            if batch:
+                self._file.append(batch)
+                self._done(batch)
+                unseen_since = unseen_since or time.monotonic()
+            if unseen_since is not None and time.monotonic() - unseen_since >= _LONGEST_UNSEEN:
+                self._file.flush()
+                self.readable, unseen_since = self._file.rows, None
 
-    def _take(self, unseen_since: float | None) -> list[Row] | None:
+    def _take(self) -> list[Row] | None:
         """The next rows to write together; none after a while without any; None at the end."""
         with self._condition:
             if not self._waiting and not self._closing:

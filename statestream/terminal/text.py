@@ -7,13 +7,16 @@ import math
 import re
 from typing import Any
 
-_COMMENT = re.compile(r"(^|\s)#.*")
+_COMMENT = re.compile(r"^\s*#.*|\s#(\s.*)?$")
 _LONGEST_MESSAGE = 2000
 _LONGEST_QUOTE = 60
 
 
 def commands(line: str) -> list[str]:
-    """The commands of one line: separated by `;`, nothing after a `#` that stands at the start or after a blank."""
+    """The commands of one line: separated by `;`, nothing after a `#` at the start or between blanks.
+
+    So `#tag` within a command is a word of it.
+    """
     return [command.strip() for command in _COMMENT.sub("", line).split(";") if command.strip()]
 
 

@@ -154,6 +154,11 @@ class Capture(Mapping[str, RecordedItem]):
         self._kinds = {name: str(group.attrs.get("kind", "")) for name, group in self._groups().items()}
 
     @cached_property
+    def network_text(self) -> str:
+        """The network as JSON of the expanded graph."""
+        return json.dumps(self._json(layout.NETWORK))
+
+    @cached_property
     def network(self) -> Network:
         """The network that ran; CaptureError if it cannot be loaded here."""
         from statestream.catalogue import default_catalogue

@@ -185,7 +185,9 @@ def _create(path: Path) -> h5py.File:
 def _values(file: h5py.File, spec: ArraySpec) -> h5py.Dataset:
     chunk = max(1, min(1024, _CHUNK // max(1, 4 * spec.size)))
     shape, longest = (0, *spec.shape), (None, *spec.shape)
-    return file.create_dataset(layout.path_of(spec.key), shape, np.float32, chunks=(chunk, *spec.shape), maxshape=longest)
+    return file.create_dataset(
+        layout.path_of(spec.key), shape, np.float32, chunks=(chunk, *spec.shape), maxshape=longest
+    )
 
 
 def _numbers(file: h5py.File, path: str) -> h5py.Dataset:

@@ -172,12 +172,15 @@ def capture(core: SessionCore, action: str | None = None, path: str | None = Non
         data = recorder.status()
     elif action == "start" and path is not None:
         data = recorder.start(path, list(items))
+        return Result(f"recording to {data['file']} from frame {core.frame} on", data)
     elif action == "stop" and path is None:
         if not recorder.running:
             raise RequestError(f"no capture is running{_last_capture(recorder.status())}")
         data = recorder.stop()
         if "trouble" in data:
             raise RequestError(f"the capture to {data['file']} could not be completed: {data['trouble']}")
+        if data["capture"] == "ended":
+            return Result(f"recorded frames {data['first frame']} to {data['last frame']} in {data['file']}", data)
     else:
         raise RequestError("usage: capture start FILE [ITEM|#TAG ...], capture stop, or capture alone")
     return Result(listing.pairs(data), data)

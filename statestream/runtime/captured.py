@@ -50,7 +50,8 @@ def contents(plan: Plan, chosen: Sequence[str], seed: int, threads: int) -> Cont
     aliases = {
         (item, "parameter", name): (owner[0], "parameter", owner[1])
         for item in chosen
-        for name in network.synapse_pools.get(item, {}).get("share params") or {}
+        if item in network.synapse_pools
+        for name in network.synapse_pools[item].get("share params") or {}
         if (owner := network.parameter_owner(item, name))
     }
     wanted.update(aliases.values())

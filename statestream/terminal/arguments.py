@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -84,6 +85,17 @@ def natural(text: str) -> int:
 def positive(text: str) -> int:
     """A whole number of at least 1."""
     return _number(text, 1)
+
+
+def tolerance(text: str) -> float:
+    """A finite number of at least 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not (number >= 0 and math.isfinite(number)):
+        raise argparse.ArgumentTypeError(f"found {text!r}, a number of at least 0 is needed")
+    return number
 
 
 def _number(text: str, least: int) -> int:

@@ -17,6 +17,7 @@ examples:
   statestream demo.st_graph -c "stream 500; show hidden1"    a script; or one command per line on standard input
   statestream demo.st_graph --set hidden_loss.lr=1e-3        another value of a parameter
   statestream check demo.st_graph                            only look for mistakes
+  statestream capture demo.st_graph run.h5 --frames 20       record 20 frames; 'statestream compare' shows differences
 
 exit status: 0 all went well, 1 a command failed or the session broke, 2 a wrong graph or wrong options
 """

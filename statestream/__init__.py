@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 from statestream.version import VERSION as __version__
 
 if TYPE_CHECKING:
-    from statestream.captures import CaptureError, open_capture
+    from statestream.captures.errors import CaptureError
+    from statestream.captures.reader import open_capture
     from statestream.graph import GraphError
     from statestream.session import CommandError, Session, SessionError, attach, load_graph
 
@@ -30,14 +31,14 @@ __all__ = [
 ]  # fmt: skip
 
 _HOMES = {
-    "CaptureError": "statestream.captures",
+    "CaptureError": "statestream.captures.errors",
     "CommandError": "statestream.session",
     "GraphError": "statestream.graph",
     "Session": "statestream.session",
     "SessionError": "statestream.session",
     "attach": "statestream.session",
     "load_graph": "statestream.session",
-    "open_capture": "statestream.captures",
+    "open_capture": "statestream.captures.reader",
 }
 
 

@@ -8,65 +8,34 @@ No compression: of what networks compute it saves a tenth, and it makes writing 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
 
-from statestream.arrays import ArrayKey, ArraySpec
+from statestream.arrays import ArraySpec
 from statestream.captures import layout
+from statestream.captures.contents import Contents, Row
 from statestream.captures.errors import CaptureError
 
 _CHUNK = 16384
 """Bytes that a chunk of several frames has at most; an array that is larger has one chunk per frame."""
 
 
-@dataclass(frozen=True)
-class Contents:
-    """What a capture will hold.
-
-    growing: arrays that frames change, a value per row. lasting: arrays that only people change, a value per change.
-    links: per item and group (`inputs`, `trained`) the arrays that stand there under their full names. aliases: per
-    shared parameter the array it shares.
-    """
-
-    growing: tuple[ArraySpec, ...]
-    lasting: tuple[ArraySpec, ...]
-    links: Mapping[tuple[str, str], tuple[ArrayKey, ...]]
-    aliases: Mapping[ArrayKey, ArrayKey]
-    kinds: Mapping[str, str]
-    """Every item of the file and its kind."""
-    network: str
-    manifest: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Row:
-    """One frame. growing: values in the order of the contents; lasting: those that differ from the row before."""
-
-    frame: int
-    growing: Sequence[np.ndarray]
-    lasting: Mapping[ArrayKey, np.ndarray]
-
-    @property
-    def size(self) -> int:
-        """Bytes."""
-        return sum(array.nbytes for array in (*self.growing, *self.lasting.values()))
-
-
 class CaptureFile:
-    """An open file. Its methods raise OSError, RuntimeError or ValueError if the file cannot be written."""
+    """An open file. Its methods raise OSError, RuntimeError or ValueError if the file cannot be written.
+
+    After that HDF5 cannot be trusted any more, not even to close the file: it may crash. End the process.
+    """
 
     def __init__(self, path: Path, contents: Contents) -> None:
         """A new file; CaptureError if it exists, or cannot be made."""
         self._file = _create(path)
         try:
-            self._growing = [_values(self._file, spec) for spec in contents.growing]
-            self._lasting = {spec.key: _Versions(self._file, spec) for spec in contents.lasting}
+            self._growing = [(_values(self._file, spec), spec) for spec in contents.growing]
+            self._lasting = [_Versions(self._file, spec) for spec in contents.lasting]
             self._frames = _numbers(self._file, layout.FRAMES)
             self._ended = self._file.create_dataset(layout.ENDED, data=np.uint8(0))
             _describe(self._file, contents)
@@ -100,40 +69,39 @@ class CaptureFile:
         return self.rows + len(self._unseen)
 
     def _write(self, begin: int, rows: Sequence[Row]) -> None:
-        for index, dataset in enumerate(self._growing):
-            _put(dataset, begin, [row.growing[index] for row in rows])
+        block = np.stack([row.growing for row in rows])
+        column = 0
+        for dataset, spec in self._growing:
+            _put(dataset, begin, block[:, column : column + spec.size].reshape(len(rows), *spec.shape))
+            column += spec.size
         for offset, row in enumerate(rows):
-            for key, value in row.lasting.items():
-                self._lasting[key].put(begin + offset, value)
+            for index, value in row.lasting.items():
+                self._lasting[index].put(begin + offset, value)
 
     def flush(self) -> None:
         """Hand everything to the system, then count it: from now on it can be read."""
-        for dataset in self._growing:
+        for dataset, _ in self._growing:
             dataset.flush()
-        for versions in self._lasting.values():
+        for versions in self._lasting:
             versions.flush()
         if self._unseen:
-            _put(self._frames, self.rows, self._unseen)
+            _put(self._frames, self.rows, np.array(self._unseen))
             self._frames.flush()
             self.rows, self._unseen = self._written, []
 
-    def close(self) -> None:
-        """The orderly end."""
+    def close(self, ended: bool = True) -> None:
+        """Write everything and close. ended: the capture was stopped; else it was cut off."""
         self.flush()
-        self._ended[()] = 1
+        if ended:
+            self._ended[()] = 1
         self._file.close()
-
-    def abandon(self) -> None:
-        """Let go of a file that cannot be written any more; what it counts can still be read."""
-        with suppress(OSError, RuntimeError, ValueError):
-            self._file.close()
 
 
 class _Versions:
     """An array that changes now and then: its values, and since which row each is valid."""
 
     def __init__(self, file: h5py.File, spec: ArraySpec) -> None:
-        self._values = _values(file, spec)
+        self._values, self._shape = _values(file, spec), spec.shape
         self._since = _numbers(file, layout.since_path(spec.key))
         self._last = -1
         self._changed = False
@@ -142,8 +110,8 @@ class _Versions:
         """The value from that row on."""
         count = len(self._since)
         place = count - 1 if row == self._last else count
-        _put(self._values, place, [value])
-        _put(self._since, place, [row])
+        _put(self._values, place, value.reshape(1, *self._shape))
+        _put(self._since, place, np.array([row]))
         self._last, self._changed = row, True
 
     def flush(self) -> None:
@@ -218,8 +186,8 @@ def _merged(rows: Sequence[Row]) -> list[Row]:
     return result
 
 
-def _put(dataset: h5py.Dataset, begin: int, values: Sequence[Any]) -> None:
+def _put(dataset: h5py.Dataset, begin: int, values: np.ndarray) -> None:
     end = begin + len(values)
     if end > len(dataset):
         dataset.resize(end, axis=0)
-    dataset[begin:end] = np.stack(values) if len(values) > 1 else np.asarray(values[0])[None]
+    dataset[begin:end] = values

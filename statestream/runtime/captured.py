@@ -10,7 +10,7 @@ from typing import Any
 
 from statestream import interfaces
 from statestream.arrays import ArrayKey
-from statestream.captures.writer import Contents
+from statestream.captures.contents import Contents
 from statestream.graph import Network
 from statestream.numerics.step import Step
 from statestream.runtime.listing import unknown_item

@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from statestream.arrays import ArrayKey
+from statestream.captures.contents import Row
+from statestream.captures.errors import CaptureError
 from statestream.memory import Arena, RunState, Word
+from statestream.runtime import captured
+from statestream.runtime.recording import Recording
 from statestream.runtime.requests import RequestError
 from statestream.runtime.server import Server
 
 if TYPE_CHECKING:
     from statestream.runtime.plan import Plan
-    from statestream.runtime.recording import Recording
 
 
 class Recorder:
@@ -30,7 +33,9 @@ class Recorder:
         self._recording: Recording | None = None
         self._running = False
         self._growing: list[ArrayKey] = []
-        self._lasting: dict[ArrayKey, np.ndarray | None] = {}
+        self._lasting: list[ArrayKey] = []
+        self._known: list[bytes] = []
+        """What was recorded last of each lasting array."""
         self._seen = (-1, -1)
         """Frame and generation of what was recorded last."""
         self._held_up, self._held_since = 0.0, 0.0
@@ -45,11 +50,6 @@ class Recorder:
 
         words: items and `#tag`s; none for all items.
         """
-        # HDF5 takes a tenth of a second to load, which a session without captures need not wait for.
-        from statestream.captures import CaptureError
-        from statestream.runtime import captured
-        from statestream.runtime.recording import Recording
-
         if self._recording is not None and self._recording.open:
             doing = "is running already" if self.running else "is still being written"
             raise RequestError(f"a capture to {self._recording.path} {doing}; 'capture stop' ends it")
@@ -62,7 +62,8 @@ class Recorder:
         except CaptureError as error:
             raise RequestError(str(error)) from error
         self._growing = [spec.key for spec in contents.growing]
-        self._lasting = {spec.key: None for spec in contents.lasting}
+        self._lasting = [spec.key for spec in contents.lasting]
+        self._known = [b""] * len(self._lasting)
         self._seen, self._running = (-1, -1), True
         self._held_up = self._held_since = 0.0
         self.observe()
@@ -75,21 +76,21 @@ class Recorder:
         now = (self._arena.control.frame, self._arena.control.get(Word.GENERATION))
         if now == self._seen:
             return
-        from statestream.captures.writer import Row
-
-        growing = [self._arena.committed(key).copy() for key in self._growing]
+        flat = [self._arena.committed(key).reshape(-1) for key in self._growing]
+        growing = np.concatenate(flat) if flat else np.empty(0, np.float32)
         lasting = self._changed() if now[1] != self._seen[1] else {}
         assert self._recording is not None
         self._recording.put(Row(now[0], growing, lasting))
         self._seen = now
 
-    def _changed(self) -> dict[ArrayKey, np.ndarray]:
-        """The lasting arrays whose bits differ from those recorded last."""
+    def _changed(self) -> dict[int, np.ndarray]:
+        """The lasting arrays, by their place, whose bits differ from those recorded last."""
         changed = {}
-        for key, known in self._lasting.items():
-            value = self._arena.committed(key)
-            if known is None or value.tobytes() != known.tobytes():
-                changed[key] = self._lasting[key] = value.copy()
+        for place, key in enumerate(self._lasting):
+            values = self._arena.committed(key).tobytes()
+            if values != self._known[place]:
+                self._known[place] = values
+                changed[place] = np.frombuffer(values, np.float32)
         return changed
 
     @property
@@ -112,6 +113,12 @@ class Recorder:
         if self._recording is not None:
             self._recording.close(patience)
         return self.status()
+
+    def end(self, patience: float) -> None:
+        """The session ends: as `stop`, but what cannot be written in that time is given up."""
+        self.stop(patience)
+        if self._recording is not None and self._recording.open:
+            self._recording.kill()
 
     def status(self) -> dict[str, Any]:
         """What is captured where, and how far that is."""

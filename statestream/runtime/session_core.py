@@ -115,7 +115,7 @@ class SessionCore:
         finally:
             self.arena.control.set(Word.RUN_STATE, RunState.ENDED)
             self._clock.release_all()
-            self.recorder.stop(_FAREWELL)
+            self.recorder.end(_FAREWELL)
         self._fail_waiters("session", "the session was ended")
 
     def _leaving(self) -> bool:

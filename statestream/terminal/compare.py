@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 def run(options: argparse.Namespace) -> int:
     """Print the differences; returns 0 if there are none that count, 1 if there are, 2 if there is no comparing."""
-    from statestream.captures import CaptureError, open_capture
     from statestream.captures.compare import compare
+    from statestream.captures.errors import CaptureError
+    from statestream.captures.reader import open_capture
 
     try:
         with open_capture(options.one) as one, open_capture(options.other) as other:

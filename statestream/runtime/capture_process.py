@@ -40,17 +40,16 @@ class Writer:
 
     def serve(self) -> None:
         """Write what comes until the capture is closed or the core is gone."""
-        self._answer()
-        while (message := self._channel.receive()) is not None:
-            if message.get("close"):
+        while self._answer():
+            message = self._channel.receive()
+            if message is not None and message.get("close"):
                 self._file.close()
                 self._answer()
                 return
-            rows = self._rows(message["rows"])
+            rows = None if message is None else self._rows(message["rows"])
             if rows is None:
                 break
             self._append(rows)
-            self._answer()
         signal.alarm(_FAREWELL)
         self._file.close(ended=False)
 
@@ -74,8 +73,13 @@ class Writer:
             rows.append(Row(frame, growing, {place: value for place, value in lasting.items() if value is not None}))
         return rows
 
-    def _answer(self) -> None:
-        self._channel.send({"rows": self._file.rows})
+    def _answer(self) -> bool:
+        """Say how much can be read; whether the core still lives."""
+        try:
+            self._channel.send({"rows": self._file.rows})
+        except OSError:
+            return False
+        return True
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from statestream.captures.contents import Row
 
 
 class Channel:
-    """One end of a socket: lines of JSON, and values behind them. Raises OSError if the other end cannot be reached."""
+    """One end of a socket: lines of JSON, and values behind them. Sending raises OSError if nobody is there."""
 
     def __init__(self, stream: socket.socket) -> None:
         self._socket = stream
@@ -34,12 +34,18 @@ class Channel:
 
     def receive(self) -> dict[str, Any] | None:
         """The next line; None if the other end is gone."""
-        line = self._in.readline()
+        try:
+            line = self._in.readline()
+        except ConnectionError:  # it went with something unread
+            return None
         return json.loads(line) if line.endswith(b"\n") else None
 
     def receive_values(self, size: int) -> np.ndarray | None:
         """That many float32, flat; None if the other end is gone."""
-        data = self._in.read(4 * size)
+        try:
+            data = self._in.read(4 * size)
+        except ConnectionError:
+            return None
         return np.frombuffer(data, np.float32) if len(data) == 4 * size else None
 
     def close(self) -> None:

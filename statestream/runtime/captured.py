@@ -16,6 +16,7 @@ from statestream.numerics.step import Step
 from statestream.runtime.listing import unknown_item
 from statestream.runtime.plan import SCHEDULE, SPLIT, Plan
 from statestream.runtime.requests import RequestError
+from statestream.runtime.schedule import Column, clocked_items
 from statestream.version import VERSION
 
 _ENGINES = {"tensorflow": ("tensorflow-cpu", "tensorflow"), "theano": ("pytensor",), "torch": ("torch",)}
@@ -91,6 +92,7 @@ def _manifest(plan: Plan, chosen: Sequence[str], seed: int, threads: int) -> dic
         ],
         "versions": {"statestream": VERSION, "python": platform.python_version(), **_versions(backends)},
         "chosen": list(chosen),
+        "schedule": {"items": clocked_items(plan.network), "columns": [column.name.lower() for column in Column]},
     }
 
 

@@ -26,6 +26,7 @@ _LOOK_UP = 0.5
 """Seconds that the thread sleeps at most; then the writer makes readable what it has."""
 _STARTING = 30.0
 """Seconds that the writing process has to create the file."""
+_DEAD = "the process that writes it has died"
 
 
 class Recording:
@@ -122,7 +123,7 @@ class Recording:
             self._answer()
             self._process.wait()
         except (OSError, ValueError, CaptureError) as error:
-            self.trouble = str(error)
+            self.trouble = _DEAD if isinstance(error, ConnectionError) else str(error)
             with self._condition:
                 self._waiting.clear()
                 self._bytes = 0
@@ -134,7 +135,7 @@ class Recording:
     def _answer(self) -> None:
         message = self._channel.receive()
         if message is None:
-            raise CaptureError("the process that writes it has died")
+            raise CaptureError(_DEAD)
         if "error" in message:
             raise CaptureError(message["error"])
         self.readable = message["rows"]

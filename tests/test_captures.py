@@ -45,7 +45,9 @@ def assert_same(found: dict[str, np.ndarray], wanted: dict[str, np.ndarray]) -> 
 
 
 @pytest.mark.parametrize("network", [EVERYTHING, LEARNER], ids=["reader", "learner"])
-def test_every_recorded_frame_is_that_of_an_equal_run_that_is_looked_at(network: dict[str, Any], tmp_path: Path) -> None:
+def test_every_recorded_frame_is_that_of_an_equal_run_that_is_looked_at(
+    network: dict[str, Any], tmp_path: Path
+) -> None:
     path = tmp_path / "run.h5"
     with sst.Session(network, seed=3) as session:
         session.command(f"capture start {path}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -219,6 +220,7 @@ class Capture(Mapping[str, RecordedItem]):
             raise CaptureError(f"{self.path}: {path} is no array of a capture")
         since = self._read_numbers(layout.since_path(key)) if layout.since_path(key) in self._file else None
         self._check(path, len(values), since)
+        self._require_bytes(values, len(self.frames) if since is None else len(since))
         return Recorded(self, key, values, since)
 
     def _check(self, path: str, length: int, since: np.ndarray | None) -> None:
@@ -281,7 +283,23 @@ class Capture(Mapping[str, RecordedItem]):
         found = self._dataset(path)
         if found.ndim != 1 or found.dtype != np.int64:
             raise CaptureError(f"{self.path}: {path!r} is no list of whole numbers: the file is damaged")
+        self._require_bytes(found, len(found))
         return np.asarray(found[:])
+
+    def _require_bytes(self, values: h5py.Dataset, rows: int) -> None:
+        """Behind the end of a file that was not closed HDF5 reads zeros: it does not know how long it must be."""
+        if not self._file.swmr_mode or values.chunks is None:
+            return
+        chunks, end = 0, 0
+
+        def note(chunk: Any) -> None:
+            nonlocal chunks, end
+            if chunk.chunk_offset[0] < rows:
+                chunks, end = chunks + 1, max(end, chunk.byte_offset + chunk.size)
+
+        values.id.chunk_iter(note)
+        if chunks < -(-rows // values.chunks[0]) or end > self.path.stat().st_size:
+            raise CaptureError(f"{self.path}: {values.name} lacks bytes: the file was cut off")
 
     def _scalar(self, path: str) -> Any:
         found = self._dataset(path)
@@ -327,12 +345,12 @@ def _open(path: Path) -> h5py.File:
     try:
         return h5py.File(path, "r", locking="best-effort")
     except OSError as error:
-        first = error
-    try:
+        trouble = error
+    if "already open" in str(trouble):
         # Marked as being written: its core still runs, or was killed. Only readers of this kind may come in then.
-        return h5py.File(path, "r", libver="latest", swmr=True, locking="best-effort")
-    except (OSError, ValueError):
-        raise CaptureError(f"{path}: no HDF5 file, or a damaged one: {_line(first)}") from None
+        with suppress(OSError, ValueError):
+            return h5py.File(path, "r", libver="latest", swmr=True, locking="best-effort")
+    raise CaptureError(f"{path}: no HDF5 file, or a damaged one: {_line(trouble)}") from None
 
 
 def _require_format(path: Path, file: h5py.File) -> None:

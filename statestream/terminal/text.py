@@ -7,7 +7,7 @@ import math
 import re
 from typing import Any
 
-_PART = re.compile(r"""(?P<comment>(?:^|(?<=;))\s*\#.*|\s\#(?:\s.*)?$)|(?P<end>;)|'[^']*'|"[^"]*"|.""", re.DOTALL)
+_PART = re.compile(r"""(?P<comment>(?:^|(?<=;)\s)\s*\#.*|\s\#(?:\s.*)?$)|(?P<end>;)|'[^']*'|"[^"]*"|.""", re.DOTALL)
 """What a line consists of: comments, ends of commands, quoted parts, single characters."""
 _LONGEST_MESSAGE = 2000
 _LONGEST_QUOTE = 60

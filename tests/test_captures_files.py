@@ -133,7 +133,19 @@ def _replace(name: str, value: Any) -> Any:
     return _edit(change)
 
 
+def _scramble(path: Path) -> None:
+    """Compressed values whose bytes are others."""
+    with h5py.File(path, "r+") as file:
+        del file["items/a/state"]
+        values = file.create_dataset("items/a/state", data=np.ones((3, 2, 3), np.float32), compression="gzip")
+        place = values.id.get_chunk_info(0).byte_offset
+    with path.open("r+b") as raw:
+        raw.seek(place)
+        raw.write(bytes(8))
+
+
 DAMAGE = {
+    "other bytes": (_scramble, "/items/a/state is damaged"),
     "text": (lambda path: path.write_text("no capture"), "no HDF5 file, or a damaged one"),
     "empty": (lambda path: path.write_bytes(b""), "no HDF5 file, or a damaged one"),
     "truncated": (_truncate, "no HDF5 file, or a damaged one"),
@@ -157,7 +169,7 @@ def test_damage_is_said_in_words(damage: Any, message: str, tmp_path: Path) -> N
     path = write(tmp_path / "a.h5", range(3), float)
     damage(path)
     with pytest.raises(sst.CaptureError, match=message) as caught, sst.open_capture(path) as capture:
-        _ = capture.arrays
+        _ = [np.asarray(recorded) for recorded in capture.arrays.values()]
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
 
 

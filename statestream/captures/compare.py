@@ -11,7 +11,8 @@ import numpy as np
 
 from statestream.captures.errors import CaptureError
 from statestream.captures.layout import link_name
-from statestream.captures.reader import Capture, Recorded
+from statestream.captures.reader import Capture
+from statestream.captures.recorded import Recorded
 
 _BLOCK = 8 << 20
 """Bytes of one array that are compared at once (at least one frame)."""

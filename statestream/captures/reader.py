@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +14,9 @@ import numpy as np
 
 from statestream.arrays import ArrayKey
 from statestream.captures import layout
-from statestream.captures.errors import CaptureError
+from statestream.captures.errors import CaptureError, one_line
+from statestream.captures.opening import open_file, require_format
+from statestream.captures.recorded import Recorded, RecordedItem
 from statestream.numerics.step import Step
 from statestream.streams import fill_draw
 
@@ -23,119 +24,6 @@ if TYPE_CHECKING:
     from statestream.graph import Network
 
 _KINDS = ("state", "parameter", "variable", "update")
-
-
-class Recorded:
-    """One array over all recorded frames; frames are asked for by their numbers.
-
-    `recorded[n]` is the array in frame n, `recorded[a:b]` those of the frames a <= n < b, [frames, *shape], and
-    `np.asarray(recorded)` all of them. shape: of one frame. Raises KeyError for a frame that is not there, CaptureError
-    for a damaged file.
-    """
-
-    def __init__(self, capture: Capture, key: ArrayKey, values: h5py.Dataset, since: np.ndarray | None) -> None:
-        self.key = key
-        self._capture, self._values, self._since = capture, values, since
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the array in one frame."""
-        return tuple(self._values.shape[1:])
-
-    @property
-    def frames(self) -> np.ndarray:
-        """The recorded frames' numbers, int64, ascending."""
-        return self._capture.frames
-
-    @property
-    def changes(self) -> np.ndarray:
-        """The rows whose value may differ from the row before."""
-        rows = np.arange(len(self.frames))
-        return rows if self._since is None else self._since[self._since < len(rows)]
-
-    def __len__(self) -> int:
-        return len(self.frames)
-
-    def __getitem__(self, frame: int | slice) -> np.ndarray:
-        if isinstance(frame, slice):
-            if frame.step not in (None, 1):
-                raise ValueError(f"frames are taken as a:b, found a step of {frame.step}")
-            begin = 0 if frame.start is None else int(np.searchsorted(self.frames, frame.start))
-            end = len(self) if frame.stop is None else int(np.searchsorted(self.frames, frame.stop))
-            return self.rows(np.arange(begin, end))
-        row = self._capture.row(frame)
-        return self.rows(np.array([row]))[0]
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return self.rows(np.arange(len(self))).astype(dtype or np.float32, copy=False)
-
-    def rows(self, rows: np.ndarray) -> np.ndarray:
-        """The array in these rows (ascending positions, not numbers, of frames), [rows, *shape]."""
-        if len(rows) == 0:
-            return np.empty((0, *self.shape), np.float32)
-        wanted = rows if self._since is None else np.searchsorted(self._since, rows, "right") - 1
-        first = int(wanted[0])
-        try:
-            block = self._values[first : int(wanted[-1]) + 1]
-        except (OSError, RuntimeError, ValueError) as error:
-            raise CaptureError(f"{self._capture.path}: {self._values.name} is damaged: {_line(error)}") from error
-        return np.asarray(block[wanted - first])
-
-    def __repr__(self) -> str:
-        return f"<{layout.link_name(self.key)} of {len(self)} frames, {list(self.shape)}>"
-
-
-class RecordedItem:
-    """One item of a capture. kind: `np`, `sp`, `plast` or `if`.
-
-    parameter, variable, update: by name. inputs: what its computation of the next frame reads, by full name
-    (`mid.state`, `mid_out.parameter.W_0_0`, `split`). trained: parameters that a plasticity trains, by full name.
-    """
-
-    def __init__(self, capture: Capture, name: str, kind: str, group: h5py.Group) -> None:
-        self.name, self.kind = name, kind
-        self._capture, self._group = capture, group
-
-    @property
-    def state(self) -> Recorded:
-        """A neuron-pool's state, [agents, features, X, Y] in each frame."""
-        if "state" not in self._group:
-            raise AttributeError(f"{self.name} has no recorded state")
-        return self._capture.array((self.name, "state", ""))
-
-    @property
-    def parameter(self) -> Mapping[str, Recorded]:
-        """Parameters; a shared one is that of its owner."""
-        return self._arrays("parameter")
-
-    @property
-    def variable(self) -> Mapping[str, Recorded]:
-        """Variables: losses, gradients (`grad....`), memory of the optimizer; an interface's outputs and memory."""
-        return self._arrays("variable")
-
-    @property
-    def update(self) -> Mapping[str, Recorded]:
-        """A plasticity's increments by `<item>.<parameter>`."""
-        return self._arrays("update")
-
-    @property
-    def inputs(self) -> Mapping[str, Recorded]:
-        """What its computation of the next frame reads."""
-        return self._arrays(layout.INPUTS)
-
-    @property
-    def trained(self) -> Mapping[str, Recorded]:
-        """Parameters that a plasticity trains."""
-        return self._arrays(layout.TRAINED)
-
-    def _arrays(self, group: str) -> Mapping[str, Recorded]:
-        if group not in self._group:
-            return {}
-        place = self._group[group]
-        return {name: self._capture.linked(place, name) for name in place}
-
-    def __repr__(self) -> str:
-        return f"<recorded item {self.name}>"
 
 
 class Capture(Mapping[str, RecordedItem]):
@@ -325,41 +213,12 @@ def open_capture(path: str | Path) -> Capture:
     program.
     """
     place = Path(path)
-    file = _open(place)
+    file = open_file(place)
     try:
-        _require_format(place, file)
+        require_format(place, file)
         return Capture(place, file)
     except (OSError, RuntimeError, ValueError, KeyError, AttributeError) as error:
         file.close()
         if isinstance(error, CaptureError):
             raise
-        raise CaptureError(f"{place}: the file is damaged: {_line(error)}") from error
-
-
-def _open(path: Path) -> h5py.File:
-    try:
-        with path.open("rb") as probe:
-            probe.read(1)
-    except OSError as error:
-        raise CaptureError(f"{path}: cannot be read: {error.strerror or error}") from None
-    try:
-        return h5py.File(path, "r", locking="best-effort")
-    except OSError as error:
-        trouble = error
-    if "already open" in str(trouble):
-        # Marked as being written: its core still runs, or was killed. Only readers of this kind may come in then.
-        with suppress(OSError, ValueError):
-            return h5py.File(path, "r", libver="latest", swmr=True, locking="best-effort")
-    raise CaptureError(f"{path}: no HDF5 file, or a damaged one: {_line(trouble)}") from None
-
-
-def _require_format(path: Path, file: h5py.File) -> None:
-    if file.attrs.get("format") != layout.FORMAT:
-        raise CaptureError(f"{path}: an HDF5 file, but no capture of statestream")
-    version = file.attrs.get("version")
-    if not isinstance(version, int | np.integer) or not 1 <= version <= layout.VERSION:
-        raise CaptureError(f"{path}: a capture of version {version}; this program reads up to {layout.VERSION}")
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300]
+        raise CaptureError(f"{place}: the file is damaged: {one_line(error)}") from error

@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
@@ -240,8 +241,10 @@ def test_a_capture_can_be_read_while_it_grows_and_survives_its_core(tmp_path: Pa
     assert eventually(lambda: not ours())
     session.close()
     assert nothing_left(session.id, [found[0], *found[1]])
+    with h5py.File(path) as file:
+        assert len(file["frames"]) >= on_disk  # closed in order, so that any program can read it
     with sst.open_capture(path) as capture:
-        assert len(capture.frames) >= on_disk and not capture.ended
+        assert not capture.ended
         check_counts(capture)
 
 
@@ -333,6 +336,23 @@ def test_a_slow_disk_slows_the_network_and_loses_nothing(tmp_path: Path, monkeyp
         assert list(capture.frames) == list(range(201))
 
 
+def test_a_disk_that_hangs_does_not_hold_up_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "run.h5"
+    folder = tmp_path / "site"
+    folder.mkdir()
+    sabotage(folder, monkeypatch, "core", "runtime.session_core", "_FAREWELL = 0.1")
+    with sst.Session(COUNTER) as session:
+        found = pids(session.id)
+        session.command(f"capture start {path}")
+        session.step(1)
+        assert eventually(lambda: session.command_data("capture")["frames on disk"] == 2)
+        os.kill(writers()[0], signal.SIGSTOP)
+        session.step(5)
+    assert nothing_left(session.id, [found[0], *found[1]]) and not ours()
+    with sst.open_capture(path) as capture:
+        assert list(capture.frames) == [0, 1] and not capture.ended
+
+
 @pytest.mark.parametrize(
     ("place", "message"),
     [
@@ -368,8 +388,15 @@ def test_without_a_capture_there_is_nothing_to_tell(counter: sst.Session) -> Non
             counter.command(wrong)
 
 
-def test_a_name_with_blanks_is_quoted_and_a_capture_may_begin_before_all_is_ready(tmp_path: Path) -> None:
+def test_a_name_with_blanks_is_quoted_and_a_capture_may_begin_before_all_is_ready(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "my run; #1.h5"
+    later = """
+        kept = RomanNumerals.initial
+        RomanNumerals.initial = lambda self, key: kept(self, key) + (0.25 if key[2] == "rn_image" else 0)
+        """
+    sabotage(tmp_path, monkeypatch, "interface_process", "interfaces.roman_numerals", later)
     session = sst.Session(READER, seed=1, wait=False)
     with session:
         session.command(f"capture start '{path}'")
@@ -380,4 +407,5 @@ def test_a_name_with_blanks_is_quoted_and_a_capture_may_begin_before_all_is_read
         assert list(capture.frames) == [0, 1, 2]
         assert_same(frame_of(capture, 2), wanted)
         first = capture["numerals"].variable["rn_image"][0]
-        np.testing.assert_array_equal(capture["image"].state[1], first)  # the interface's own first values
+        assert (first == 0.25).any()  # the interface's own first values, which it knows when it is ready
+        np.testing.assert_array_equal(capture["image"].state[1], first)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import socket
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from statestream.captures import compare as comparing
 from statestream.captures.compare import Comparison, compare
 from statestream.captures.contents import Contents, Row
 from statestream.captures.writer import CaptureFile, reason
+from statestream.runtime.capture_protocol import Channel
 
 STATE, WEIGHT, LOSS = ("a", "state", ""), ("w", "parameter", "W"), ("p", "variable", "loss1")
 
@@ -222,7 +224,10 @@ def test_equal_captures_are_equal_and_nan_is_nan(tmp_path: Path) -> None:
     def values(frame: int) -> float:
         return math.nan if frame == 1 else math.inf
 
-    found = compared(write(tmp_path / "a.h5", range(3), values), write(tmp_path / "b.h5", range(3), values))
+    def others(frame: int) -> float:
+        return -math.nan if frame == 1 else math.inf  # other bits, and not a number either
+
+    found = compared(write(tmp_path / "a.h5", range(3), values), write(tmp_path / "b.h5", range(3), others))
     assert found.same and found.frames == (0, 2, 3) and found.count("equal") == 1 and not found.notes
 
 
@@ -319,3 +324,20 @@ def test_the_worst_comes_first_and_blocks_do_not_matter(tmp_path: Path, monkeypa
     assert {one.first for one in whole.arrays[:3]} == {21}
     monkeypatch.setattr(comparing, "_BLOCK", 1)
     assert compared(a, b, 0.1) == whole
+
+
+# --- the line to the writing process ---
+
+
+def test_rows_come_over_the_channel_and_its_end_is_no_error() -> None:
+    one, other = socket.socketpair()
+    core, writer = Channel(one), Channel(other)
+    core.send_rows([Row(5, np.arange(3, dtype=np.float32), {1: np.array([7], np.float32)})])
+    assert writer.receive() == {"rows": [[5, [1]]]}
+    assert [writer.receive_values(size) for size in (3, 1)] == [pytest.approx([0, 1, 2]), pytest.approx([7])]
+    writer.send({"rows": 1})
+    core.send({"rows": []})
+    core.close()  # with an answer that nobody read: the other side's connection is reset
+    ends = [writer.receive(), writer.receive(), writer.receive_values(1)]
+    assert ends[1:] == [None, None] and ends[0] in (None, {"rows": []})
+    writer.close()

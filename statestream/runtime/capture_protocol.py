@@ -44,7 +44,7 @@ class Channel:
         """That many float32, flat; None if the other end is gone."""
         try:
             data = self._in.read(4 * size)
-        except ConnectionError:
+        except ConnectionError:  # as above
             return None
         return np.frombuffer(data, np.float32) if len(data) == 4 * size else None
 

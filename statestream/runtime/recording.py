@@ -122,6 +122,7 @@ class Recording:
             self._channel.send({"close": True})
             self._answer()
             self._process.wait()
+            self._channel.close()
         except (OSError, ValueError, CaptureError) as error:
             self.trouble = _DEAD if isinstance(error, ConnectionError) else str(error)
             with self._condition:
@@ -129,6 +130,7 @@ class Recording:
                 self._bytes = 0
             self._process.kill()
             self._process.wait()
+            self._channel.close()
             self._failed(f"the capture to {self.path} has ended: {self.trouble}")
         self._stirred()
 

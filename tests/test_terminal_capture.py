@@ -139,6 +139,18 @@ def test_an_interrupted_capture_is_complete_as_far_as_it_went(folder: Path) -> N
         np.testing.assert_array_equal(np.asarray(capture["count"].state)[:, 0, 0, 0, 0], capture.frames)
 
 
+def test_a_network_that_stops_on_the_way_leaves_the_frames_before(folder: Path) -> None:
+    graph, path = folder / "growing.st_graph", folder / "growing.h5"
+    graph.write_text(GRAPH.replace("$ + 1", "1e25 * ($ + 1)"))
+    result = run("capture", str(graph), str(path))
+    assert result.returncode == 1
+    assert result.stderr == (
+        "stream 100: paused: count.state became NaN or Inf in frame 1; the frame was not committed\n"
+    )
+    with sst.open_capture(path) as capture:
+        assert list(capture.frames) == [0, 1] and capture.ended
+
+
 def _rows(path: Path) -> int:
     try:
         with sst.open_capture(path) as capture:

@@ -176,7 +176,7 @@ def capture(core: SessionCore, action: str | None = None, path: str | None = Non
     elif action == "stop" and path is None:
         if not recorder.running:
             raise RequestError(f"no capture is running{_last_capture(recorder.status())}")
-        data = recorder.stop()
+        data = recorder.finish()
         if "trouble" in data:
             raise RequestError(f"the capture to {data['file']} could not be completed: {data['trouble']}")
         if data["capture"] == "ended":

@@ -24,9 +24,12 @@ from statestream.runtime.server import Server
 if TYPE_CHECKING:
     from statestream.runtime.plan import Plan
 
+_FAREWELL = 5.0
+"""Seconds that the writing has at the session's end: fewer than a client gives a core to end."""
+
 
 class Recorder:
-    """The capture of a session: none, one that runs, or one that has ended. For the core's main thread."""
+    """The capture of an arena: none, one that runs, or one that has ended. For the core's main thread."""
 
     def __init__(self, arena: Arena, plan: Plan, server: Server) -> None:
         self._arena, self._plan, self._server = arena, plan, server
@@ -103,7 +106,7 @@ class Recorder:
         self._held_since = now if congested else 0.0
         return congested
 
-    def stop(self, patience: float = 8.0) -> dict[str, Any]:
+    def finish(self, patience: float = 8.0) -> dict[str, Any]:
         """Record what stands, write all that waits, close the file; returns `status`. Does nothing if none runs.
 
         patience: seconds to wait for that; after them the writing goes on, and `status` says so.
@@ -114,9 +117,9 @@ class Recorder:
             self._recording.close(patience)
         return self.status()
 
-    def end(self, patience: float) -> None:
-        """The session ends: as `stop`, but what cannot be written in that time is given up."""
-        self.stop(patience)
+    def stop(self) -> None:
+        """The arena's network ends: as `finish`, but what cannot be written within seconds is given up."""
+        self.finish(_FAREWELL)
         if self._recording is not None and self._recording.open:
             self._recording.kill()
 

@@ -25,8 +25,6 @@ _LOOK_UP = 0.25
 """Seconds that a paused core sleeps at most before it looks whether its children live."""
 _LONG = 10.0
 """Seconds after which a frame is remarked on, with the names of those who have not finished it."""
-_FAREWELL = 5.0
-"""Seconds that a capture has at the session's end to write what waits: fewer than a client gives a core to end."""
 
 
 class Ending(RuntimeError):
@@ -115,7 +113,7 @@ class SessionCore:
         finally:
             self.arena.control.set(Word.RUN_STATE, RunState.ENDED)
             self._clock.release_all()
-            self.recorder.end(_FAREWELL)
+            self.recorder.stop()
         self._fail_waiters("session", "the session was ended")
 
     def _leaving(self) -> bool:

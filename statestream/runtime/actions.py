@@ -166,6 +166,37 @@ def process_table(core: SessionCore) -> Result:
     return Result(text, {"processes": rows, "last frame ms": frame_time})
 
 
+def capture(core: SessionCore, action: str | None = None, path: str | None = None, *items: str) -> Result:
+    """Begin, end or look at the recording of frames."""
+    recorder = core.recorder
+    if action is None:
+        data = recorder.status()
+    elif action == "start" and path is not None:
+        data = recorder.start(path, list(items))
+        return Result(f"recording to {data['file']} from frame {core.frame} on", data)
+    elif action == "stop" and path is None:
+        if not recorder.running:
+            raise RequestError(f"no capture is running{_last_capture(recorder.status())}")
+        data = recorder.finish()
+        if "trouble" in data:
+            raise RequestError(f"the capture to {data['file']} could not be completed: {data['trouble']}")
+        if data["capture"] == "ended":
+            return Result(f"recorded frames {data['first frame']} to {data['last frame']} in {data['file']}", data)
+    else:
+        raise RequestError("usage: capture start FILE [ITEM|#TAG ...], capture stop, or capture alone")
+    return Result(listing.pairs(data), data)
+
+
+def _last_capture(status: dict[str, Any]) -> str:
+    if "file" not in status:
+        return ""
+    return f"; that to {status['file']} has ended at frame {status['last frame']}{_because(status)}"
+
+
+def _because(status: dict[str, Any]) -> str:
+    return f": {status['trouble']}" if "trouble" in status else ""
+
+
 def leave(core: SessionCore) -> Result:
     """End the session."""
     core.end()

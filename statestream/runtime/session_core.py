@@ -17,6 +17,7 @@ from statestream.runtime import commands, protocol
 from statestream.runtime.children import Children
 from statestream.runtime.clock import FrameClock, Stalled
 from statestream.runtime.plan import SPLIT, Plan
+from statestream.runtime.recorder import Recorder
 from statestream.runtime.requests import RequestError
 from statestream.runtime.server import Request, Server
 
@@ -55,6 +56,7 @@ class SessionCore:
         """interrupted: whether a signal asked the core to end."""
         self.session, self.plan, self.arena = session, plan, arena
         self.children, self.server = children, server
+        self.recorder = Recorder(arena, plan, server)
         self.trouble = ""
         """Why the session is broken."""
         self.ended = False
@@ -103,13 +105,15 @@ class SessionCore:
                     self._look_after_children()
                 if self._leaving():
                     break
-                if self._state == RunState.STREAMING:
+                self.recorder.observe()
+                if self._state == RunState.STREAMING and not self.recorder.congested:
                     self._one_frame()
                 else:
                     self.server.stirred.wait(_LOOK_UP)
         finally:
             self.arena.control.set(Word.RUN_STATE, RunState.ENDED)
             self._clock.release_all()
+            self.recorder.stop()
         self._fail_waiters("session", "the session was ended")
 
     def _leaving(self) -> bool:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from statestream.arrays import ArrayKey
 from statestream.numerics.arrays import item_arrays
 from statestream.numerics.course import Course
-from statestream.numerics.errors import UnsupportedError
+from statestream.numerics.errors import UnsupportedError, naming
 from statestream.numerics.frame import SPLIT, Frame, Pools
 from statestream.numerics.loss_plasticity import LossPlasticity
 from statestream.numerics.noise import Draw, DrawKey
@@ -68,7 +68,8 @@ class Step:
         following = self._course.run(frame)[1]
         results: dict[Hashable, Tensor] = {(name, "state", ""): state for name, state in following.items()}
         for plasticity in self._plasticities:
-            results |= plasticity.compute(frame)
+            with naming(plasticity.name):
+                results |= plasticity.compute(frame)
         return results
 
 

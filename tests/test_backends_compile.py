@@ -162,7 +162,10 @@ def test_unknown_backends_and_devices_are_refused():
 
 
 def test_names_need_no_engine():
-    code = "import sys; from statestream import backends; print(*backends.NAMES, bool({'tensorflow', 'pytensor', 'torch'} & {*sys.modules}))"
+    code = (
+        "import sys; from statestream import backends\n"
+        "print(*backends.NAMES, bool({'tensorflow', 'pytensor', 'torch'} & {*sys.modules}))"
+    )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.split() == [*backends.NAMES, "False"]
 

@@ -46,8 +46,9 @@ format: $(STAMP) ## let ruff sort imports and format the code
 bench: $(STAMP) ## measure frames per second, barrier cost, start time and memory
 	@$(BIN)/python benchmarks/run.py $(ARGS)
 
-docs: $(STAMP) ## write docs/reference.md and docs/proofs.md from the declared parameters
+docs: $(STAMP) ## write docs/reference.md, docs/proofs.md and the tables of docs/numerics.md
 	@$(BIN)/python tools/make_reference.py
+	@$(BIN)/python tools/make_numerics.py
 	@$(BIN)/python tools/make_proofs.py
 
 clean: ## remove what was built (the environment stays; the next target builds again)

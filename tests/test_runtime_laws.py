@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import statestream as sst
+from conformance import OTHERS
 from nets import COUNTER, LEARNER, READER, changed
 from sabotage import sabotage
 
@@ -204,8 +205,8 @@ def test_law_4_the_draws_of_a_frame_do_not_depend_on_what_else_runs_in_it() -> N
                 np.testing.assert_array_equal(sometimes["goal"].state, goal)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("backend", ["tensorflow", "theano"])
+@pytest.mark.conformance
+@pytest.mark.parametrize("backend", OTHERS)
 def test_laws_4_and_6_engines_agree_with_the_reference_noise_included(backend: str) -> None:
     reference, engine = run(LEARNER, 6), run({**LEARNER, "backend": backend}, 6)
     assert reference.keys() == engine.keys()

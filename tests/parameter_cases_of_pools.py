@@ -188,14 +188,28 @@ for _reach, _targets in REACHES.items():
         rf=3, act=["tanh"], bias_shapes=[_reach], unshare=["b_0"], **{"init b_0": "normal"},
     )  # fmt: skip
 synapse("bias_None", "sp.bias_shapes", lambda g: conv(g), rf=3, bias_shapes=["None"])
-for _shape in (*REACHES, "src_feature", "tgt_feature", "src_spatial", "tgt_spatial"):
+STORED = {
+    "full": (3, 2, 9, 9), "feature": (3, 2, 1, 1), "spatial": (1, 1, 9, 9), "scalar": (1, 1, 1, 1),
+    "src_feature": (1, 2, 1, 1), "tgt_feature": (3, 1, 1, 1), "src_spatial": (1, 2, 9, 9), "tgt_spatial": (3, 1, 9, 9),
+}  # fmt: skip
+"""The stored weight from 2 features to 3; 9 stands for the kernel's size."""
+
+
+def shared(g, shape, kernel):
+    """The stored weight, which must have that shape, repeated to 3 x 2 features and the kernel."""
+    stored = tuple(size if length == 9 else length for length, size in zip(STORED[shape], (3, 2, *kernel), strict=True))
+    assert W(g).shape == stored
+    return np.broadcast_to(W(g), (3, 2, *kernel))
+
+
+for _shape in STORED:
     synapse(
-        f"weight_{_shape}", "sp.weight_shapes",
-        lambda g: convolution(g("a"), np.broadcast_to(W(g), (3, 2, 3, 3))), rf=3, weight_shapes=[[_shape]],
+        f"weight_{_shape}", "sp.weight_shapes", lambda g, shape=_shape: convolution(g("a"), shared(g, shape, (3, 3))),
+        rf=3, weight_shapes=[[_shape]],
     )  # fmt: skip
     synapse(
         f"weight_{_shape}_dense", "sp.weight_shapes",
-        lambda g: filled(dense(g("a"), np.broadcast_to(W(g), (3, 2, *SPACE)))), weight_shapes=[[_shape]],
+        lambda g, shape=_shape: filled(dense(g("a"), shared(g, shape, SPACE))), weight_shapes=[[_shape]],
     )  # fmt: skip
 synapse("weight_fnc", "sp.weight_fnc", lambda g: convolution(g("a"), np.exp(W(g))), rf=3, weight_fnc=[["exp"]])
 synapse(

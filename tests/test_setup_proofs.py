@@ -47,11 +47,11 @@ def test_everything_is_proven_and_the_page_is_current(root: Path) -> None:
 CATALOGUE = Catalogue(
     neuron_pool=(Parameter("dropout", "float"), Parameter("period", "int")),
     activations={"tanh": ActivationDeclaration("tanh")},
-    plasticities={
-        "loss": PlasticityDeclaration("loss", "loss", (Parameter("mask", "pool"),)),
-        "dream": PlasticityDeclaration("dream", "loss", (Parameter("depth", "int"),), available=False),
+    plasticities={"loss": PlasticityDeclaration("loss", "loss", (Parameter("mask", "pool"),))},
+    interfaces={
+        "eye": InterfaceDeclaration("eye", parameters=(Parameter("width", "int"),)),
+        "dream": InterfaceDeclaration("dream", parameters=(Parameter("depth", "int"),), available=False),
     },
-    interfaces={"eye": InterfaceDeclaration("eye", parameters=(Parameter("width", "int"),))},
     backends=("numpy", "theano"),
 )
 

@@ -69,6 +69,7 @@ def proofs(generator: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Any:
     found.add("loss.mask", "", "test_a::four")
     found.add("eye.width", "numpy", "test_a::five")
     found.add("top.name", "numpy", "test_a::six")
+    found.add("sp.TRANSFORMER", "", "test_a::nine")
     return found
 
 

@@ -7,7 +7,7 @@
 Tests say what they prove by `@pytest.mark.proves(...)`; they are collected, not run. Names: `np.<key>`, `sp.<key>`,
 `plast.<key>`, `if.<key>` and `cc.<key>` for what all items of a kind have, `<type>.<key>` for what one type of
 plasticity, optimizer, interface or core client adds, `optimizer.<name>`, `act.<name>`, `lossfn.<name>`, `init.<name>`,
-`function.<name>` (of expressions), `top.<key>` (top level).
+`function.<name>` (of expressions), `top.<key>` (top level), and `sp.TRANSFORMER` for the one tag with a meaning.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ NOT_BUILT = {
     },
     **{f"cc.{key}": "sessions run without core clients" for key in ("state", "start frame", "tags")},
     "np.binary": "said when a session starts",
+    "sp.TRANSFORMER": "said when a session starts",
     "top.external_models": "start values from them are refused when a session starts",
 }
 """Declared and checked, but not computed yet, beside whole types that their declaration calls not available."""
@@ -87,11 +88,17 @@ def sections(catalogue: Catalogue) -> list[Section]:
     """All names that can be proven, in the order of the page."""
     free = {parameter.name for parameter in ITEM} | {"samples", "startframe"}  # the runtime's affair
 
-    def keys(title: str, prefix: str, declared: Iterable[Parameter], always_free: bool = False) -> Section:
+    def keys(
+        title: str,
+        prefix: str,
+        declared: Iterable[Parameter],
+        always_free: bool = False,
+        further: tuple[str, ...] = (),
+    ) -> Section:
         names = [parameter.name for parameter in declared]
         return Section(
             title,
-            tuple(f"{prefix}.{name}" for name in names),
+            (*(f"{prefix}.{name}" for name in names), *further),
             frozenset(f"{prefix}.{name}" for name in names if always_free or name in free),
         )
 
@@ -113,7 +120,7 @@ def sections(catalogue: Catalogue) -> list[Section]:
     return [
         names("Top level", "top", TOP_LEVEL, always_free=True),
         keys("Neuron-pools", "np", catalogue.neuron_pool),
-        keys("Synapse-pools", "sp", catalogue.synapse_pool),
+        keys("Synapse-pools", "sp", catalogue.synapse_pool, further=("sp.TRANSFORMER",)),
         keys("Plasticities", "plast", catalogue.plasticity),
         *types("Plasticity", catalogue.plasticities, always_free=False),
         names("Optimizers", "optimizer", catalogue.optimizers),

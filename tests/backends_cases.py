@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from contextlib import nullcontext
 
 import numpy as np
 
@@ -284,14 +285,23 @@ def arrays(group, dtype=np.float32):
     }
 
 
-def evaluate(ops, group, symbols):
-    """{(case, "value"): result, (case, "d0"): gradient of a weighted sum of it, ...} for all cases of the group."""
+def evaluate(ops, group, symbols, excusing=nullcontext):
+    """{(case, "value"): result, (case, "d0"): gradient of a weighted sum of it, ...} for all cases of the group.
+
+    excusing(): a context that each case is computed in; a case that it ends has no results.
+    """
     results = {}
-    for name, case in GROUPS[group].items():
-        arguments = [symbols[name, i] for i in range(len(case) - 1)]
-        value = case[0](ops, *arguments)
-        weights = draw(name, "weights", ops.shape(value), PLAIN)
-        gradients = ops.gradients(ops.sum(value * ops.constant(weights)), arguments)
-        results[name, "value"] = value
-        results |= {(name, f"d{i}"): one for i, one in enumerate(gradients)}
+    for name in GROUPS[group]:
+        with excusing():
+            results |= evaluate_case(ops, group, name, symbols)
     return results
+
+
+def evaluate_case(ops, group, name, symbols):
+    """The results of one case."""
+    case = GROUPS[group][name]
+    arguments = [symbols[name, i] for i in range(len(case) - 1)]
+    value = case[0](ops, *arguments)
+    weights = draw(name, "weights", ops.shape(value), PLAIN)
+    gradients = ops.gradients(ops.sum(value * ops.constant(weights)), arguments)
+    return {(name, "value"): value} | {(name, f"d{i}"): one for i, one in enumerate(gradients)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from statestream import backends
+from conformance import engine
 from statestream.catalogue import default_catalogue
 from statestream.graph import load_graph
 from statestream.numerics.arrays import array_table
@@ -69,11 +69,6 @@ def draw(step, seed=7, frame=0):
         drawn = generator.standard_normal if one.distribution == "normal" else generator.random
         result[one.key] = np.asarray(drawn(one.shape, np.float32), np.float32)
     return result
-
-
-def engine(name):
-    """A backend; all tests of one process ask for the same number of threads, for TensorFlow has one only."""
-    return backends.load(name, threads=2)
 
 
 def compiled(net, items=None, backend="numpy"):

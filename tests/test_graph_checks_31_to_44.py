@@ -23,6 +23,7 @@ from graph_texts import (
 # --- plasticities ---
 
 
+@pytest.mark.proves("plast.samples")
 def test_check_31_samples_exceed_agents(tmp_path: Path) -> None:
     (finding,) = wrong(changed("samples", "4"), tmp_path)
     says(finding, "p", "samples", "found 4", "more than agents, 4")

@@ -250,6 +250,7 @@ def test_topics_in_the_same_space_and_in_multiples(tmp_path: Path) -> None:
     says(finding, "i", "remap", "multiples of 28")
 
 
+@pytest.mark.proves("top.core_clients", "cc.type")
 @pytest.mark.parametrize(
     ("text", "key", "words"),
     [
@@ -277,6 +278,7 @@ def test_top_level_values(tmp_path: Path, key: str) -> None:
     says(finding, "", key, "found the text 'torch'")
 
 
+@pytest.mark.proves("top.seed", "top.random_seed")
 def test_one_seed_is_enough(tmp_path: Path) -> None:
     text = graph(more="random_seed: 3\nseed: 4 #!\n")
     (warning,) = odd(text, tmp_path)

@@ -161,6 +161,7 @@ def test_a_shared_parameter_has_no_array_of_its_own_and_is_trained_once():
 # --- start values ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.proves("init.xavier")
 @pytest.mark.parametrize(
     ("init", "shape", "bound"),
     [
@@ -184,6 +185,7 @@ def test_xavier_has_the_variance_of_glorot_and_bengio():
     assert counts.min() > 0.9 * values.size / 10
 
 
+@pytest.mark.proves("init.id", "init.Id", "init.-id")
 def test_identity_with_equal_features():
     for name in ("id", "Id"):
         values = fill(name, (3, 3, 5, 3), generator())
@@ -193,6 +195,7 @@ def test_identity_with_equal_features():
     np.testing.assert_array_equal(fill("-id", (2, 2, 1, 1), generator())[:, :, 0, 0], -np.eye(2))
 
 
+@pytest.mark.proves("init.id", "init.Id")
 def test_identity_with_more_targets_or_sources():
     def matrix(name, targets, sources):
         return fill(name, (targets, sources, 1, 1), generator())[:, :, 0, 0]
@@ -203,6 +206,7 @@ def test_identity_with_more_targets_or_sources():
     np.testing.assert_array_equal(matrix("Id", 2, 4), [[1, 0, 1, 0], [0, 1, 0, 1]])
 
 
+@pytest.mark.proves("init.bilin", "init.loc_inh")
 def test_bilinear_and_local_inhibition():
     pyramid = [[0.25, 0.5, 0.25], [0.5, 1, 0.5], [0.25, 0.5, 0.25]]
     np.testing.assert_array_equal(fill("bilin", (1, 1, 3, 3), generator())[0, 0], pyramid)
@@ -214,6 +218,7 @@ def test_bilinear_and_local_inhibition():
     assert values[0, 1, 1, 1] == values[0, 0, 0, 0] == pytest.approx(-1 / 18)
 
 
+@pytest.mark.proves("init.one", "init.zero", "init.normal", "init.uniform")
 def test_plain_start_values():
     assert (fill("one", (3,), generator()) == 1).all()
     assert (fill("zero", (3,), generator()) == 0).all()

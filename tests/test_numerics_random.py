@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import numerics_reference
+from conformance import OTHERS, allowing_gaps, engine
 from numerics_graphs import graphs
-from numerics_networks import draw, engine, start
+from numerics_networks import draw, start
 from statestream.backends.numpy import Engine
 from statestream.catalogue import default_catalogue
 from statestream.graph import GraphError, load_graph
@@ -176,15 +177,18 @@ def compared():
     return found
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("backend", ["tensorflow", "theano"])
+@pytest.mark.conformance
+@pytest.mark.parametrize("backend", OTHERS)
 def test_engines_agree_on_random_graphs(backend):
     """Law 6; where numpy itself loses digits (a deviation of nearly 0 is divided by), another engine may too."""
     for net, values, single, double in compared():
-        found = computed(net, values, backend=backend)
-        for key, wanted in double.items():
+        found = {}
+        with allowing_gaps(engine(backend)):
+            found = computed(net, values, backend=backend)
+        for key, wanted in double.items() if found else ():
             scale = float(np.abs(wanted).max(initial=0))
             lost = 20 * float(np.abs(single[key] - wanted).max(initial=0))
             limit = 1e-5 * max(1, scale) if key[1] == "state" else 1e-4 * max(1e-3, scale)
-            if key[1] != "update":  # adam divides rounding errors by their own size
+            # adam and rmsprop divide rounding errors by their own size; what grad_desc makes of a gradient is bounded
+            if key[1] != "update" or net.items[key[0]].get("optimizer") == "grad_desc":
                 np.testing.assert_allclose(found[key], wanted, rtol=0, atol=limit + lost, err_msg=str(key))

@@ -7,6 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from conformance import OTHERS
 from numerics_networks import agree, busy_network, compiled, compute, draw, loss, network, start, state
 from statestream.catalogue import default_catalogue
 from statestream.graph import load_graph
@@ -284,8 +285,8 @@ def test_a_partition_changes_no_bit(partition):
             np.testing.assert_array_equal(value, whole[key], err_msg=str(key))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("backend", ["tensorflow", "theano"])
+@pytest.mark.conformance
+@pytest.mark.parametrize("backend", OTHERS)
 def test_a_partition_changes_little_on_an_engine(backend):
     """Law 3: at most 1e-5 of an array's largest magnitude."""
     net = busy_network()
@@ -315,14 +316,14 @@ def test_synapse_pools_come_with_their_targets():
 # --- the engines, and the demo --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("backend", ["tensorflow", pytest.param("theano", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("backend", OTHERS)
 def test_engines_agree_with_the_reference(backend):
     net = busy_network()
     values = start(net)
     agree(compute(net, values, split=2, backend=backend), compute(net, values, split=2))
 
 
-@pytest.mark.parametrize("backend", ["tensorflow", pytest.param("theano", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("backend", OTHERS)
 def test_engines_agree_on_the_demo(backend, root):
     net = load_graph(root / "examples" / "demo.st_graph", catalogue=default_catalogue(), agents=16)
     values = start(net)

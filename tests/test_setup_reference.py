@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -79,3 +83,19 @@ def test_what_a_declaration_says_is_printed(generator: ModuleType) -> None:
         "### `type: watch`\n\nit watches\n",
     ):
         assert expected in text
+
+
+def test_the_tables_of_the_numerics_page_are_up_to_date(root: Path, tmp_path: Path) -> None:
+    tool = root / "tools" / "make_numerics.py"
+    command = [sys.executable, str(tool), "--check"]
+    found = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(root)})
+    assert (found.returncode, found.stdout, found.stderr) == (0, "", "")
+    for folder in ("docs", "tools"):
+        (tmp_path / folder).mkdir()
+    for name in ("make_numerics.py", "make_reference.py"):
+        shutil.copy(root / "tools" / name, tmp_path / "tools" / name)
+    page = (root / "docs" / "numerics.md").read_text(encoding="utf-8")
+    (tmp_path / "docs" / "numerics.md").write_text(page.replace("| `tanh` |", "| `tan` |"), encoding="utf-8")
+    command[1] = str(tmp_path / "tools" / "make_numerics.py")
+    found = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(root)})
+    assert (found.returncode, found.stderr) == (1, "") and "not current" in found.stdout

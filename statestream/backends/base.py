@@ -1,8 +1,8 @@
 """What every engine offers: the operations that numerics is written over, and compilation.
 
 A backend is one module of this package (see `backends.load`). It holds a subclass of `Operations` and a
-subclass of `Backend`. Conventions that all engines share, so that they agree (checked by
-tests/test_backends_conformance.py):
+subclass of `Backend`; what the engine cannot do is listed in `Backend.unsupported`. Conventions that all
+engines share, so that they agree (`pytest -m conformance` checks all of them, for every module found):
 
 * Everything is float32. States are [B, C, X, Y]: agents, features, two spatial axes. Shapes are static.
 * A tensor understands `+ - * / **`, signs and slices (`x[:, 0:1]`) with tensors and Python numbers.
@@ -23,13 +23,25 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
 from statestream.backends._shapes import Axis, BackendError, Pair, Span, axes_of, spans
 
-__all__ = ["Axis", "Backend", "BackendError", "Compiled", "Operations", "Pair", "Span", "StepFunction", "Tensor"]
+__all__ = [
+    "OPERATIONS",
+    "Axis",
+    "Backend",
+    "BackendError",
+    "Compiled",
+    "Operations",
+    "Pair",
+    "Span",
+    "StepFunction",
+    "Tensor",
+    "UnsupportedOperation",
+]
 
 Tensor = Any
 """A tensor of the engine in use; only its operations and operators may be used."""
@@ -307,10 +319,32 @@ class Operations(ABC):
         return self.reshape(product, (w_shape[0], w_shape[1], across.out, along.out))
 
 
+OPERATIONS: frozenset[str] = frozenset(
+    name for name, value in vars(Operations).items() if name[0] != "_" and callable(value)
+)
+"""The names of all operations."""
+
+
+class UnsupportedOperation(BackendError):
+    """An engine lacks an operation that a function asks for; raised while it is compiled."""
+
+    def __init__(self, operation: str, backend: str, reason: str) -> None:
+        super().__init__(f"backend {backend} has no {operation}: {reason}")
+        self.operation = operation
+        self.backend = backend
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type[UnsupportedOperation], tuple[str, str, str]]:
+        return type(self), (self.operation, self.backend, self.reason)
+
+
 class Backend(ABC):
     """One engine, ready to compile. Make it with `backends.load`."""
 
     name: str
+    unsupported: ClassVar[Mapping[str, str]] = {}
+    """Operations that the engine lacks, each with the reason. Whoever asks for one, another operation included, gets an
+    UnsupportedOperation; what its class of operations has under that name is never called."""
 
     @abstractmethod
     def build(self, function: StepFunction, inputs: Mapping[Hashable, tuple[int, ...]]) -> Compiled:
@@ -325,11 +359,12 @@ class Backend(ABC):
         calls no Python code of `function` that could see changed inputs: the inputs may change as soon as
         the call has returned. One thread calls it at a time.
 
-        Raises BackendError: here if shapes do not fit inside `function`; at a call if an input is missing,
-        has another shape or is not C-contiguous float32.
+        Raises BackendError: here if shapes do not fit inside `function`, or UnsupportedOperation if it asks
+        for what the engine lacks; at a call if an input is missing, has another shape or is not C-contiguous
+        float32.
         """
         expected = {key: tuple(shape) for key, shape in inputs.items()}
-        run = self.build(function, expected)
+        run = self.build(self._with_gaps(function) if self.unsupported else function, expected)
 
         def call(arrays: Mapping[Hashable, np.ndarray]) -> dict[Hashable, np.ndarray]:
             for key, shape in expected.items():
@@ -339,6 +374,22 @@ class Backend(ABC):
             return run(arrays)
 
         return call
+
+    def _with_gaps(self, function: StepFunction) -> StepFunction:
+        """`function`, given operations of which the unsupported ones raise."""
+
+        def raising(operation: str) -> Callable[..., NoReturn]:
+            def refuse(*_: Any, **__: Any) -> NoReturn:
+                raise UnsupportedOperation(operation, self.name, self.unsupported[operation])
+
+            return refuse
+
+        def guarded(operations: Operations, symbols: dict[Hashable, Tensor]) -> Mapping[Hashable, Tensor]:
+            for operation in self.unsupported:
+                setattr(operations, operation, raising(operation))
+            return function(operations, symbols)
+
+        return guarded
 
 
 def _complaint(key: Hashable, shape: tuple[int, ...], array: np.ndarray | None) -> str:

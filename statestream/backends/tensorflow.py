@@ -3,6 +3,10 @@
 Measured (TensorFlow 2.21 with oneDNN): zero padding is best an operation of its own before a convolution without
 padding, since with explicit padding the weight gradient falls back to a kernel several times slower; XLA is five times
 slower.
+
+Sums have two terms each: TensorFlow's AddN begins with whichever buffer happens to be free for the result, so that of
+three terms and more the last bits change from call to call. It comes from gradients, unless they are added in pairs,
+and from the arithmetic optimizer (without it the demo's frame is no slower).
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ from statestream.backends._shapes import axes_of, pick_shape, resolved_shape
 from statestream.backends._tensorflow_forms import LAST_AXIS, TO_LAST, EagerTensor, Tensor, each, lift, tf
 from statestream.backends.base import Axis, Backend, BackendError, Compiled, Operations, Pair, Span, StepFunction
 
+IN_PAIRS = tf.AggregationMethod.EXPERIMENTAL_TREE
 NATIVE_DILATION = sys.platform == "linux" and platform.machine() == "x86_64"  # elsewhere there is no oneDNN
 
 
@@ -71,7 +76,9 @@ class _TensorflowOperations(Operations):
     def gradients(self, loss: Any, tensors: Sequence[Any]) -> list[Tensor]:
         if lift(loss).shape != ():
             raise BackendError(f"gradients: the loss must have shape (), not {loss.shape}")
-        found = tf.gradients(lift(loss).rows, [one.origin for one in tensors], unconnected_gradients="zero")
+        found = tf.gradients(
+            lift(loss).rows, [one.origin for one in tensors], unconnected_gradients="zero", aggregation_method=IN_PAIRS
+        )
         return [
             Tensor(last=g) if one.born_last else Tensor(g)
             for one, g in zip(tensors, map(tf.stop_gradient, found), strict=True)
@@ -250,6 +257,7 @@ class Engine(Backend):
         cards = tf.config.list_physical_devices("GPU")
         if kind == "gpu" and int(index or 0) >= len(cards):
             raise BackendError(f"device {device} is not there: tensorflow sees {len(cards)} GPUs")
+        tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
         try:
             tf.config.set_visible_devices([cards[int(index or 0)]] if kind == "gpu" else [], "GPU")
             if threads is not None:

@@ -12,7 +12,7 @@ from math import prod
 from typing import Any
 
 from statestream import backends
-from statestream.backends import BackendError
+from statestream.backends import BackendError, UnsupportedOperation
 from statestream.graph import expressions
 from statestream.numerics.activations import ACTIVATIONS
 from statestream.numerics.errors import UnsupportedError
@@ -232,10 +232,16 @@ def _hint(own: Shape, shape: Shape) -> str:
 
 
 def activate(ops: Any, text: str, x: Tensor, origin: tuple[str, str]) -> Tensor:
-    """An activation by its name, or an expression over `$`, applied to x; the result has x's shape."""
-    if text in ACTIVATIONS:
+    """An activation by its name, or an expression over `$`, applied to x; the result has x's shape.
+
+    origin: as for `evaluate`.
+    """
+    if text not in ACTIVATIONS:
+        return evaluate(ops, text, {"$": x}, ops.shape(x), origin)
+    try:
         return ACTIVATIONS[text].function(ops, x)
-    return evaluate(ops, text, {"$": x}, ops.shape(x), origin)
+    except UnsupportedOperation as problem:
+        raise UnsupportedError(*origin, f"{text} cannot be computed: {problem}") from problem
 
 
 def require(text: str, shapes: Mapping[Hashable, Shape], shape: Shape, origin: tuple[str, str]) -> None:

@@ -11,6 +11,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from statestream.arrays import ArrayKey
+from statestream.numerics.errors import naming
 from statestream.numerics.neuron_pool import NeuronPool
 from statestream.numerics.noise import Draw, DrawKey
 from statestream.numerics.synapse_pools import SynapsePool, synapse_pool
@@ -111,7 +112,8 @@ class Frame:
     def _once(self, pool: NeuronPool | SynapsePool, prefix: str, made_of: Sequence[Tensor], compute: Any) -> Tensor:
         key = (pool.name, prefix if pool.draws else "", *map(id, made_of))
         if key not in self._known:
-            self._known[key] = (compute(), made_of)
+            with naming(pool.name):
+                self._known[key] = (compute(), made_of)
         return self._known[key][0]
 
     def _parameters(self, pool: NeuronPool | SynapsePool) -> dict[str, Tensor]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from statestream.arrays import ArrayKey
 from statestream.numerics.arrays import item_arrays
 from statestream.numerics.course import Course
+from statestream.numerics.errors import naming
 from statestream.numerics.frame import SPLIT, Frame, Pools
 from statestream.numerics.noise import Draw, DrawKey
 from statestream.numerics.plasticities import PLASTICITIES
@@ -69,5 +70,6 @@ class Step:
         following = self._course.run(frame)[1]
         results: dict[Hashable, Tensor] = {(name, "state", ""): state for name, state in following.items()}
         for plasticity in self._plasticities:
-            results |= plasticity.compute(frame)
+            with naming(plasticity.name):
+                results |= plasticity.compute(frame)
         return results

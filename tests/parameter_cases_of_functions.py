@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from numerics_networks import loss
-from numerics_reference import ACTIVATIONS, convolution
+from numerics_reference import convolution
+from numerics_reference_functions import ACTIVATIONS
 from parameter_case import AGENTS, SPLIT_AT, case
 from statestream.numerics.activations import ACTIVATIONS as DECLARED
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from numerics_networks import loss
-from numerics_reference import ERRORS, convolution, log_softmax, optimized, softmax
+from numerics_reference import convolution, optimized
+from numerics_reference_functions import ERRORS, log_softmax, softmax
 from parameter_case import AGENTS, SPLIT_AT, case
 
 CLASSES = [3, 2, 1]

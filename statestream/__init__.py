@@ -9,6 +9,7 @@ The public interface for Python; everything is loaded on first use, so that `imp
         session.step(10)
         session["hidden1"].state               # [agents, features, X, Y], a copy, of one whole frame
     sst.attach(session_id)                     # the same handle on a session that another process owns
+    print(sst.verify(net).text)                # whether the engines compute it as plain numpy does
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from statestream.version import VERSION as __version__
 if TYPE_CHECKING:
     from statestream.graph import GraphError
     from statestream.session import CommandError, Session, SessionError, attach, load_graph
+    from statestream.verification import verify
 
-__all__ = ["CommandError", "GraphError", "Session", "SessionError", "__version__", "attach", "load_graph"]
+__all__ = ["CommandError", "GraphError", "Session", "SessionError", "__version__", "attach", "load_graph", "verify"]
 
 _HOMES = {
     "CommandError": "statestream.session",
@@ -31,6 +33,7 @@ _HOMES = {
     "SessionError": "statestream.session",
     "attach": "statestream.session",
     "load_graph": "statestream.session",
+    "verify": "statestream.verification",
 }
 
 

@@ -57,7 +57,13 @@ def create_arena(registration: Registration, plan: Plan, start: dict[str, Any]) 
     description = {key: start[key] for key in ("network", "seed", "threads")}
     arena = Arena.create(registration.segment_name, layout, description, participants)
     arena.control.set(Word.CORE_PID, os.getpid())
-    network, seed = plan.network, start["seed"]
+    write_initial_values(arena, plan, start["seed"])
+    return arena
+
+
+def write_initial_values(arena: Arena, plan: Plan, seed: int) -> None:
+    """Every array as it is at frame 0, in all its copies; the interfaces' variables are written by the interfaces."""
+    network = plan.network
     for key in plan.specs:
         if key == SCHEDULE:
             value = initial_schedule(network)
@@ -69,7 +75,6 @@ def create_arena(registration: Registration, plan: Plan, start: dict[str, Any]) 
             value = initial_value(network, key, seed)
         for copy in arena.copies(key):
             copy[...] = value
-    return arena
 
 
 def run(owner: socket.socket) -> None:

@@ -86,6 +86,17 @@ def positive(text: str) -> int:
     return _number(text, 1)
 
 
+def above_zero(text: str) -> float:
+    """A finite number greater than 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0.0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"found {text!r}, a number greater than 0 is needed")
+    return number
+
+
 def _number(text: str, least: int) -> int:
     try:
         number = int(text)

@@ -1,0 +1,7 @@
+"""Verification: whether the engines compute a network as plain numpy does, item by item."""
+
+from statestream.verification.errors import EngineMissing, VerificationError
+from statestream.verification.report import BackendReport, Deviation, Report
+from statestream.verification.verifier import verify
+
+__all__ = ["BackendReport", "Deviation", "EngineMissing", "Report", "VerificationError", "verify"]

@@ -22,8 +22,9 @@ def _add_verify(parser: argparse.ArgumentParser) -> None:
         help="how many frames; if left out, 10 or as many as it takes until each item has run")  # fmt: skip
     add_graph(parser)
     add_running(parser)
-    add("--tolerance", metavar="X", type=above_zero, default=1e-5,
-        help="of states, relative to an array's largest magnitude (1e-5); ten times as much for losses and gradients")  # fmt: skip
+    add("--tolerance", metavar="X", type=above_zero,
+        help="of states, relative to an array's largest magnitude; 1e-5 if left out. Losses and gradients may be off "
+        "by ten times as much")  # fmt: skip
     add("--random-states", action="store_true", help="begin with random states in place of the graph's")
     add("--json", action="store_true", help="print the report as one JSON object")
     parser.set_defaults(backend=None)

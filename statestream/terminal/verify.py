@@ -12,7 +12,7 @@ from statestream.terminal.text import json_line, safe
 
 def run(options: argparse.Namespace) -> int:
     """Verify the network and print the report; returns 0 if all is within the tolerances, else 1."""
-    from statestream.verification import EngineMissing, VerificationError, verify
+    from statestream.verification import TOLERANCE, EngineMissing, VerificationError, verify
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     network = load(options)
@@ -24,7 +24,7 @@ def run(options: argparse.Namespace) -> int:
             options.frames,
             seed=options.seed,
             threads=options.threads,
-            tolerance=options.tolerance,
+            tolerance=options.tolerance or TOLERANCE,
             random_states=options.random_states,
         )
     except VerificationError as error:

@@ -121,9 +121,16 @@ def _section(report: BackendReport) -> list[str]:
 
 def _row(one: Deviation) -> tuple[str, ...]:
     position = f"[{', '.join(map(str, one.position))}]" if one.position else ""
-    place = f"{one.array}{position}, frame {one.frame}"
+    notes = [f"{one.array}{position}, frame {one.frame}"] if one.deviation else []
     if not one.passed:
-        place += f": {one.found:.7g}, expected {one.expected:.7g}"
+        notes.append(f"found {one.found:.7g}, expected {one.expected:.7g}")
     if one.unclear:
-        place += f" ({one.unclear} unclear)"
-    return one.item, one.aspect, f"{one.deviation:.1e}", f"{one.tolerance:.0e}", "" if one.passed else "!", place
+        notes.append(f"{one.unclear} unclear")
+    return (
+        one.item,
+        one.aspect,
+        f"{one.deviation:.1e}",
+        f"{one.tolerance:.0e}",
+        "" if one.passed else "!",
+        "; ".join(notes),
+    )

@@ -72,11 +72,14 @@ def with_wrong_operator(name: str, wrong: Primitive) -> WrongEngine:
 
 
 def bent(primitive: Primitive, wrong: Primitive) -> Primitive:
-    """A primitive whose value or slopes are wrong."""
-    if wrong is VALUE:
-        return Primitive(primitive.name, lambda *a, **k: primitive.forward(*a, **k) * WRONG, primitive.pulls)
-    pulls = [pull and (lambda *a, pull=pull, **k: pull(*a, **k) * WRONG) for pull in primitive.pulls]
-    return Primitive(primitive.name, primitive.forward, pulls)
+    """A primitive whose result goes through `wrong`."""
+    (bend,) = wrong.pulls
+
+    def bent_pull(pull: Any) -> Any:
+        return lambda g, *values, **settings: pull(bend(g, *values[:2]), *values, **settings)
+
+    pulls = [pull and bent_pull(pull) for pull in primitive.pulls]
+    return Primitive(primitive.name, lambda *a, **k: wrong.forward(primitive.forward(*a, **k)), pulls)
 
 
 class Meddling(reference.Engine):

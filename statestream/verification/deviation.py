@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from statestream.arrays import ArrayKey
-from statestream.verification.optimizer import GRADIENT
 
+GRADIENT = "grad."
+"""How the names of variables begin that hold gradients."""
 TOLERANCE = 1e-5
 """Of states, unless another is given (law 6): relative to the largest magnitude of an array."""
 FACTORS = {

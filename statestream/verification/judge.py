@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
 from statestream.arrays import ArrayKey, describe
-from statestream.backends import Backend
+from statestream.backends import Backend, BackendError
 from statestream.numerics.apply import apply_updates
+from statestream.numerics.errors import UnsupportedError
 from statestream.runtime.plan import Plan, Training
 from statestream.verification.deviation import FACTORS, aspect, distances, magnitude
 from statestream.verification.engines import Engine, on_backend
@@ -42,18 +44,37 @@ class Judge:
     def __init__(self, measures: Measures, engine: Engine) -> None:
         self.name = engine.name
         self._measures, self._run = measures, measures.run
-        plan = Plan(on_backend(self._run.network, engine.name))
-        self._groups = Groups(self._run.arena, plan, self._run.seed, engine.load)
         self._worst: dict[tuple[str, str], Deviation] = {}
+        self.trouble = ""
+        """Why the engine cannot go on."""
+        plan = Plan(on_backend(self._run.network, engine.name))
+        with self._noting_trouble("while it was prepared"):
+            self._groups = Groups(self._run.arena, plan, self._run.seed, engine.load)
 
     @property
     def report(self) -> BackendReport:
         """What was found so far."""
-        return BackendReport(self.name, tuple(sorted(self._worst.values(), key=lambda one: -one.severity)))
+        worst_first = sorted(self._worst.values(), key=lambda one: -one.severity)
+        return BackendReport(self.name, tuple(worst_first), self.trouble)
+
+    @contextmanager
+    def _noting_trouble(self, when: str) -> Iterator[None]:
+        try:
+            yield
+        except (BackendError, UnsupportedError) as error:
+            self.trouble = str(error)
+        except Exception as error:  # whatever an engine raises: it is what it did in this frame
+            self.trouble = f"{type(error).__name__} {when}: {error}"
 
     def frame(self, expected: Outputs) -> None:
         """Compute the run's coming frame, and compare with what the reference computes in it."""
-        found = self._groups.compute(self._run.frame, self._run.due)
+        found: Outputs = {}
+        if not self.trouble:
+            with self._noting_trouble(f"in frame {self._run.frame}"):
+                found = self._groups.compute(self._run.frame, self._run.due)
+        self._compare_all(found, expected)
+
+    def _compare_all(self, found: Outputs, expected: Outputs) -> None:
         accepted: dict[ArrayKey, np.ndarray] = {}
         for item in dict.fromkeys(key[0] for key in found):
             optimizer = self._measures.optimizers.get(item)

@@ -20,10 +20,8 @@ from statestream.memory import Arena
 from statestream.numerics.frame import Frame, Pools
 from statestream.numerics.learning import Learner
 from statestream.runtime.plan import Plan
+from statestream.verification.deviation import GRADIENT
 from statestream.verification.rounding import allowed, erring_engine
-
-GRADIENT = "grad."
-"""How the names of variables begin that hold gradients."""
 
 Outputs = Mapping[ArrayKey, np.ndarray]
 

@@ -40,10 +40,14 @@ class Deviation:
 
 @dataclass(frozen=True)
 class BackendReport:
-    """What was found of one backend. deviations: one for each aspect of each item, worst first."""
+    """What was found of one backend.
+
+    deviations: one for each aspect of each item, worst first. trouble: why it could not go on; empty if it could.
+    """
 
     backend: str
     deviations: tuple[Deviation, ...]
+    trouble: str = ""
 
     @property
     def failures(self) -> tuple[Deviation, ...]:
@@ -52,8 +56,8 @@ class BackendReport:
 
     @property
     def passed(self) -> bool:
-        """Whether something was compared, and all of it is within its tolerance."""
-        return bool(self.deviations) and not self.failures
+        """Whether something was compared, all of it is within its tolerance, and nothing kept it from going on."""
+        return bool(self.deviations) and not self.failures and not self.trouble
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,7 @@ class Report:
         backends = {
             one.backend: {
                 "passed": one.passed,
+                "trouble": one.trouble,
                 "deviations": [{**asdict(each), "passed": each.passed} for each in one.deviations],
             }
             for one in self.backends
@@ -106,7 +111,9 @@ class Report:
 def _section(report: BackendReport) -> list[str]:
     """A backend's verdict, and its table."""
     count = len(report.failures)
-    if not report.deviations:
+    if report.trouble:
+        verdict = f"FAILED: {report.trouble}"
+    elif not report.deviations:
         verdict = "FAILED: nothing was compared"
     elif count:
         verdict = f"FAILED: {count} of {len(report.deviations)} are off by more than is allowed"

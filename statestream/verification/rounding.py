@@ -18,6 +18,7 @@ from statestream.backends.numpy import Engine
 from statestream.graph import Network
 from statestream.memory import Arena
 from statestream.runtime.worker import Variant
+from statestream.verification.deviation import distances
 
 JITTER = 2.0**-21
 """Relative size of the errors: 8 times that of a float32's own rounding."""
@@ -36,7 +37,7 @@ def erring_engine() -> Engine:
 
 
 def allowed(compute: Compute, values: Mapping[Any, np.ndarray], expected: Outputs) -> Outputs:
-    """How far each element may be off by rounding; inf where that may make it NaN or Inf.
+    """How far each element may be off by rounding; inf where that may turn a number into NaN or Inf, or back.
 
     compute: compiled by the erring engine, from these values. expected: what the reference makes of them.
     """
@@ -51,9 +52,7 @@ def allowed(compute: Compute, values: Mapping[Any, np.ndarray], expected: Output
     for _ in range(REPEATS):
         found = compute({key: off(value) for key, value in values.items()})
         for key, most in scatter.items():
-            with np.errstate(invalid="ignore", over="ignore"):
-                distance = np.abs(found[key].astype(np.float64) - expected[key])
-            np.maximum(most, np.where(np.isfinite(distance), distance, np.inf), out=most)
+            np.maximum(most, distances(found[key], expected[key]), out=most)
     return {key: MARGIN * most for key, most in scatter.items()}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 
 from statestream.terminal.graphs import WRONG, load
 from statestream.terminal.reports import complain, list_findings
@@ -17,6 +18,8 @@ def run(options: argparse.Namespace) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     network = load(options)
     list_findings(network.warnings, "warning: ")
+    if sys.stderr is not None and sys.stderr.isatty():
+        complain(f"verifying {', '.join(options.backends or ['all backends'])}; compiling may take a minute ...")
     try:
         report = verify(
             network,

@@ -136,6 +136,20 @@ def test_backends_that_are_not_there(
     assert f"not verified: theano: {missing}" in capsys.readouterr().out
 
 
+def test_split(learner: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def meddle(call: int, results: dict[Any, np.ndarray]) -> None:
+        results["flat", "variable", "loss0"] *= np.float32(1.01)
+
+    engines(monkeypatch, theano=Meddling(meddle))
+    assert verify(learner, "--backends", "theano") == 0
+    assert verify(learner, "--backends", "theano", "--split", "2") == 1
+    assert any(
+        line.split()[:2] == ["flat", "losses"] and " ! " in line for line in capsys.readouterr().out.splitlines()
+    )
+    assert verify(learner, "--backends", "numpy", "--split", "7") == 2
+    assert capsys.readouterr() == ("", "statestream: split is 7, allowed is 0 to 6 (the number of agents)\n")
+
+
 def test_an_engine_that_fails(
     learner: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import argparse
 
-from statestream.terminal.arguments import Subcommand, above_zero, add_backend, add_graph, add_running, positive
+from statestream.terminal.arguments import (
+    Subcommand,
+    above_zero,
+    add_backend,
+    add_graph,
+    add_running,
+    natural,
+    positive,
+)
 
 
 def _add_check(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +33,8 @@ def _add_verify(parser: argparse.ArgumentParser) -> None:
     add("--tolerance", metavar="X", type=above_zero,
         help="of states, relative to an array's largest magnitude; 1e-5 if left out. Losses and gradients may be off "
         "by ten times as much")  # fmt: skip
-    add("--random-states", action="store_true", help="begin with random states in place of the graph's")
+    add("--random-states", action="store_true", help="let every frame begin with random states")
+    add("--split", metavar="N", type=natural, default=0, help="agents with a number below do not learn")
     add("--json", action="store_true", help="print the report as one JSON object")
     parser.set_defaults(backend=None)
 

@@ -13,7 +13,7 @@ from statestream.terminal.text import json_line, safe
 
 def run(options: argparse.Namespace) -> int:
     """Verify the network and print the report; returns 0 if all is within the tolerances, else 1."""
-    from statestream.verification import TOLERANCE, EngineMissing, VerificationError, verify
+    from statestream.verification import TOLERANCE, VerificationError, WrongOption, verify
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     network = load(options)
@@ -29,9 +29,10 @@ def run(options: argparse.Namespace) -> int:
             threads=options.threads,
             tolerance=options.tolerance or TOLERANCE,
             random_states=options.random_states,
+            split=options.split,
         )
     except VerificationError as error:
         complain(f"statestream: {error}")
-        return WRONG if isinstance(error, EngineMissing) else 1
+        return WRONG if isinstance(error, WrongOption) else 1
     print(json_line(report.data()) if options.json else safe(report.text))
     return 0 if report.passed else 1

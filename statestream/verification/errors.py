@@ -7,5 +7,9 @@ class VerificationError(RuntimeError):
     """The network cannot be computed: its mathematics, one of its interfaces or an engine refuses."""
 
 
-class EngineMissing(VerificationError):
+class WrongOption(VerificationError):
+    """Something was asked for that there is not."""
+
+
+class EngineMissing(WrongOption):
     """A backend was asked for that is unknown or not installed."""

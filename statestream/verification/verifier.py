@@ -14,12 +14,13 @@ from statestream.backends import Backend, BackendError
 from statestream.graph import Network
 from statestream.numerics.errors import UnsupportedError
 from statestream.runtime.increments import NotFinite
+from statestream.runtime.plan import SPLIT
 from statestream.runtime.schedule import Column, clocked_items, initial_schedule
 from statestream.session import Source, as_network, as_run
 from statestream.streams import fill_normal, stream
 from statestream.verification.deviation import TOLERANCE
 from statestream.verification.engines import REFERENCE, choose, on_backend
-from statestream.verification.errors import VerificationError
+from statestream.verification.errors import VerificationError, WrongOption
 from statestream.verification.judge import Judge, Measures
 from statestream.verification.local_run import LocalRun, Outputs
 from statestream.verification.report import Report
@@ -40,30 +41,33 @@ def verify(
     threads: int | None = None,
     tolerance: float = TOLERANCE,
     random_states: bool = False,
+    split: int = 0,
 ) -> Report:
     """Whether engines compute a network as plain numpy does.
 
     source, agents, overrides, strict, seed: as for a Session. backends: names, or backends that you made; None for all
     that are installed. frames: None for as many as it takes until each item ran, at least 10. threads: of each engine;
     0 or None leave it to the settings. tolerance: of states, relative to the largest magnitude of an array; losses and
-    gradients may be off by ten times as much. random_states: begin with standard normal states instead of the graph's.
+    gradients may be off by ten times as much. random_states: every frame begins with standard normal states, not with
+    those that the frame before left: for networks that wait for a stimulus. split: agents below do not learn.
 
-    Raises GraphError for a wrong graph, EngineMissing for a backend that is not there, VerificationError if the network
-    cannot be computed.
+    Raises GraphError for a wrong graph, EngineMissing for a backend that is not there, WrongOption for a split that is
+    not, VerificationError if the network cannot be computed.
     """
     network = as_network(source, None, agents, overrides, strict)
     seed, threads = as_run(network, seed, threads)
+    if not 0 <= split <= network.agents:
+        raise WrongOption(f"split is {split}, allowed is 0 to {network.agents} (the number of agents)")
     engines, not_verified = choose(backends, threads or None)
     with _refusals():
         reference = _reference()
         run = LocalRun(on_backend(network, REFERENCE), seed, reference)
     with run:
-        if random_states:
-            _randomize(run)
+        run.arena.committed(SPLIT)[...] = split
         with _refusals():
             measures = Measures.of(run, reference, tolerance)
         judges = [Judge(measures, engine) for engine in engines]
-        course = _Course(run, judges)
+        course = _Course(run, judges, random_states)
         course.follow(frames_for(network) if frames is None else frames)
     return Report(
         network=network.name,
@@ -80,8 +84,8 @@ def verify(
 class _Course:
     """The frames of a verification. seen: items that were compared; nonzero: at other values than 0."""
 
-    def __init__(self, run: LocalRun, judges: list[Judge]) -> None:
-        self._run, self._judges = run, judges
+    def __init__(self, run: LocalRun, judges: list[Judge], random_states: bool) -> None:
+        self._run, self._judges, self._random_states = run, judges, random_states
         self.stopped = ""
         self.seen: set[str] = set()
         self.nonzero: set[str] = set()
@@ -91,6 +95,8 @@ class _Course:
         for _ in range(frames):
             if all(judge.trouble for judge in self._judges):
                 return
+            if self._random_states:
+                _randomize(self._run)
             expected = self._run.compute()
             self._look(expected)
             for judge in self._judges:
@@ -138,7 +144,7 @@ def _never_due(network: Network, seen: set[str], frames: int) -> dict[str, str]:
 
 def _randomize(run: LocalRun) -> None:
     for name in run.network.neuron_pools:
-        fill_normal(stream(run.seed, name, "verification"), run.arena.committed((name, "state", "")))
+        fill_normal(stream(run.seed, name, "verification", run.frame), run.arena.committed((name, "state", "")))
 
 
 def _reference() -> Backend:

@@ -12,8 +12,8 @@ from nets import LEARNER, READER, changed
 from numerics_networks import ORACLE_CASES, busy_network
 from statestream.verification import Report
 from test_runtime_frame_law import NETWORK
-from test_verification import AT_A_STEP
 from test_verification_operations import OPERATIONS, OPERATORS
+from test_verification_rounding import AT_A_STEP
 
 ENGINES = ("tensorflow", "theano")
 BUSY = {

@@ -17,6 +17,7 @@ from statestream.verification import Report
 from verification_wrong import (
     SLOPE,
     VALUE,
+    failures,
     passing_gradients,
     probe,
     with_wrong_operation,
@@ -116,10 +117,10 @@ def verify(network: dict[str, Any], engine: Any) -> Report:
     return sst.verify(network, [engine], frames=3, random_states=True)
 
 
-def failures(network: dict[str, Any], engine: Any) -> set[tuple[str, str]]:
+def wrong_in(network: dict[str, Any], engine: Any) -> set[tuple[str, str]]:
     report = verify(network, engine)
     assert not report.passed
-    return {(one.item, one.aspect) for one in report.backends[0].failures}
+    return set(failures(report))
 
 
 def cases(probes: dict[str, Probe], what: str) -> list[Any]:
@@ -155,13 +156,13 @@ def test_the_right_engine_passes() -> None:
 @pytest.mark.parametrize("name", cases(OPERATIONS, "value"))
 def test_a_wrong_value(name: str) -> None:
     used = OPERATIONS[name]
-    assert used.value in failures(used.network, used.engine(name, VALUE))
+    assert used.value in wrong_in(used.network, used.engine(name, VALUE))
 
 
 @pytest.mark.parametrize("name", cases(OPERATIONS, "slope"))
 def test_a_wrong_gradient(name: str) -> None:
     used = OPERATIONS[name]
-    found = failures(used.network, (used.slope_engine or used.engine)(name, SLOPE))
+    found = wrong_in(used.network, (used.slope_engine or used.engine)(name, SLOPE))
     assert used.slope in found
     assert not any(aspect == "states" for _, aspect in found)
 
@@ -169,12 +170,12 @@ def test_a_wrong_gradient(name: str) -> None:
 @pytest.mark.parametrize("name", cases(OPERATORS, "value"))
 def test_an_operator_with_a_wrong_value(name: str) -> None:
     used = OPERATORS[name]
-    assert used.value in failures(used.network, used.engine(name, VALUE))
+    assert used.value in wrong_in(used.network, used.engine(name, VALUE))
 
 
 @pytest.mark.parametrize("name", cases(OPERATORS, "slope"))
 def test_an_operator_with_a_wrong_gradient(name: str) -> None:
     used = OPERATORS[name]
-    found = failures(used.network, used.engine(name, SLOPE))
+    found = wrong_in(used.network, used.engine(name, SLOPE))
     assert used.slope in found
     assert not any(aspect == "states" for _, aspect in found)

@@ -13,6 +13,7 @@ import numpy as np
 from statestream.backends import numpy as reference
 from statestream.backends._tape import Primitive, Tape, Tensor
 from statestream.backends.base import Operations
+from statestream.verification import Report
 
 WRONG = np.float32(1.001)
 VALUE = Primitive("wrong value", lambda x: x * WRONG, (lambda g, y, x: g,))
@@ -80,6 +81,11 @@ def bent(primitive: Primitive, wrong: Primitive) -> Primitive:
 
     pulls = [pull and bent_pull(pull) for pull in primitive.pulls]
     return Primitive(primitive.name, lambda *a, **k: wrong.forward(primitive.forward(*a, **k)), pulls)
+
+
+def failures(report: Report) -> list[tuple[str, str]]:
+    """(item, aspect) of what is wrong with the first backend, worst first."""
+    return [(one.item, one.aspect) for one in report.backends[0].failures]
 
 
 class Meddling(reference.Engine):

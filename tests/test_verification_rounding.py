@@ -15,7 +15,7 @@ from statestream.backends._jitter import ROUNDING
 from statestream.backends._tape import ARITHMETIC, PART, Primitive
 from statestream.verification import TOLERANCE, Report
 from statestream.verification.local_run import LocalRun
-from verification_wrong import failures, probe, with_wrong_operation, with_wrong_operator
+from verification_wrong import WrongEngine, failures, probe, with_wrong_operation, with_wrong_operator
 
 ALMOST = Primitive("almost", lambda x: x * np.float32(1 - 1.2e-7), (lambda g, y, x: g,))
 """Off by two units in the last place, as engines are."""
@@ -65,6 +65,26 @@ def test_what_is_left_where_terms_cancel_is_unclear() -> None:
     report = sst.verify(network, [with_wrong_operation("mean", ALMOST)])
     assert unclear(report)["z", "states"] > 0
     assert ("z", "states") not in failures(report)
+
+
+def test_what_is_left_of_a_long_sum_is_unclear() -> None:
+    """The sum's terms come straight from states, and it is 0: an engine that adds in float32 leaves a rest."""
+    pools = {name: {"shape": [4, 4, 4], "bias_shape": "feature", "init b": 0.3} for name in ("p", "q")}
+    text = "B.sum(B.concatenate([$00, -$01], 1), axis=1, keepdims=1)"
+    network = {
+        **COUNTER,
+        "neuron_pools": {**pools, "z": {"shape": [4, 4, 4], "bias_shape": False}},
+        "synapse_pools": {"pq_z": {"source": [["p"], ["q"]], "target": "z", "func": text}},
+    }
+
+    class Sloppy(reference._NumpyOperations):
+        def sum(self, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+            exact, terms = super().sum(x, axis, keepdims), super().sum(self.abs(x), axis, keepdims)
+            return exact + 1e-7 * terms
+
+    report = sst.verify(network, [WrongEngine(Sloppy)])
+    assert report.passed
+    assert unclear(report)["z", "states"] > 0
 
 
 def test_updates_are_judged_by_the_engines_own_gradients() -> None:

@@ -70,7 +70,7 @@ def test_what_is_left_where_terms_cancel_is_unclear() -> None:
 def test_what_is_left_of_a_long_sum_is_unclear() -> None:
     """The sum's terms come straight from states, and it is 0: an engine that adds in float32 leaves a rest."""
     pools = {name: {"shape": [4, 4, 4], "bias_shape": "feature", "init b": 0.3} for name in ("p", "q")}
-    text = "B.sum(B.concatenate([$00, -$01], 1), axis=1, keepdims=1)"
+    text = "B.sum(B.concatenate([$00, -$10], 1), axis=1, keepdims=1)"
     network = {
         **COUNTER,
         "neuron_pools": {**pools, "z": {"shape": [4, 4, 4], "bias_shape": False}},

@@ -51,12 +51,13 @@ def oracle_case(folder, case):
 
 
 def start(net, seed=7, states=True):
-    """Values of all arrays; random states, so that every path carries something."""
+    """Values of all arrays; random states and memories of states, so that every path carries something."""
     values = {}
     for spec in array_table(net):
+        item, kind, name = spec.key
         values[spec.key] = initial_value(net, spec.key, seed)
-        if states and spec.key[1] == "state":
-            values[spec.key] = stream(seed, spec.key[0], "test").standard_normal(spec.shape, np.float32)
+        if states and (kind == "state" or name.startswith(("source(", "target("))):
+            values[spec.key] = stream(seed, item, f"test{name}").standard_normal(spec.shape, np.float32)
     return values
 
 

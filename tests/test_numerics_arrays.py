@@ -176,6 +176,15 @@ def test_xavier_bound(init, shape, bound):
     assert abs(values.mean()) < 4 * bound / np.sqrt(3 * values.size)
 
 
+@pytest.mark.proves("init.xavier")
+def test_xavier_has_the_variance_of_glorot_and_bengio():
+    """Var = 2 / (fan in + fan out), formula 12 of their paper; evenly distributed."""
+    values = fill("xavier", (40, 60, 3, 3), generator())
+    assert values.var() == pytest.approx(2 / (60 * 9 + 40 * 9), rel=0.02)
+    counts, _ = np.histogram(values, 10)
+    assert counts.min() > 0.9 * values.size / 10
+
+
 def test_identity_with_equal_features():
     for name in ("id", "Id"):
         values = fill(name, (3, 3, 5, 3), generator())

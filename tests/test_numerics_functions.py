@@ -162,6 +162,16 @@ def test_softmax_cross_entropy_takes_logits_and_sums_over_features():
     assert loss("softmax_cross_entropy", -x, one_hot(10, 3)) == pytest.approx(1000 + math.log(9), rel=1e-5)
 
 
+@pytest.mark.proves("lossfn.softmax_cross_entropy")
+def test_softmax_cross_entropy_by_hand():
+    """-Σ y ln p over features, with p = e^x / Σ e^x; the mean over two agents of two pixels each."""
+    x = np.log(np.array([[[1, 2], [1, 6], [2, 8]], [[3, 1], [3, 1], [4, 1]]], float))[..., None]  # p: x / its sum
+    y = np.array([[[1, 0], [0, 0], [0, 1]], [[0, 0.5], [1, 0.5], [0, 0]]], float)[..., None]
+    wanted = -(math.log(1 / 4) + math.log(8 / 16) + math.log(3 / 10) + math.log(1 / 3)) / 4
+    assert loss("softmax_cross_entropy", x, y) == pytest.approx(wanted, rel=1e-6)
+    assert loss("softmax_cross_entropy", x + 100, y) == pytest.approx(wanted, rel=1e-5)
+
+
 def test_other_losses():
     x, y = np.array([1.0, -2.0]).reshape(2, 1, 1, 1), np.array([0.5, 1.0]).reshape(2, 1, 1, 1)
     assert loss("MSE", x, y) == pytest.approx((0.25 + 9) / 2)
@@ -218,6 +228,17 @@ def test_adam_by_hand():
         m, v = 0.8 * m + 0.2 * g, 0.95 * v + 0.05 * g * g
         expected.append(-0.01 * math.sqrt(1 - 0.95**t) / (1 - 0.8**t) * m / (math.sqrt(v) + 1e-6))
     assert increments("adam", gradients, lr=0.01, momentum=0.8, decay=0.95) == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.proves("optimizer.adam")
+def test_adam_is_algorithm_1_of_its_paper():
+    """Kingma & Ba 2015 with their constants: moments corrected for their start at 0; only epsilon stands elsewhere."""
+    gradients, m, v, expected = [0.5, -1.0, 2.0, 0.25, 0.1], 0.0, 0.0, []
+    for t, g in enumerate(gradients, 1):
+        m, v = 0.9 * m + (1 - 0.9) * g, 0.999 * v + (1 - 0.999) * g**2
+        corrected_m, corrected_v = m / (1 - 0.9**t), v / (1 - 0.999**t)
+        expected.append(-0.001 * corrected_m / (math.sqrt(corrected_v) + 1e-8))
+    assert increments("adam", gradients, lr=0.001, momentum=0.9, decay=0.999) == pytest.approx(expected, rel=5e-4)
 
 
 def test_adam_has_the_usual_defaults():

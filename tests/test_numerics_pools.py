@@ -296,8 +296,6 @@ def test_functional_pools():
 
 
 REFUSED = {
-    "binary": ({"t": {"binary": True}}, {}),
-    "tags": ({}, {"tags": ["TRANSFORMER"], "source": [["a"], ["b"]]}),
     "dilation": ({}, {"dilation": [[2]]}),
     "rf": ({}, {"rf": 3, "factor_shapes": ["feature"]}),
     "target_shapes": ({}, {"factor_shapes": ["feature"], "target_shapes": [["full"]]}),

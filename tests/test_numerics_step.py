@@ -12,7 +12,7 @@ from statestream.catalogue import default_catalogue
 from statestream.graph import load_graph
 from statestream.numerics.apply import apply_updates
 from statestream.numerics.step import SPLIT, Step
-from statestream.numerics.synapse_pool import SynapsePool
+from statestream.numerics.synapse_pools.weighted import WeightedPool
 
 VECTOR = {"shape": [3, 1, 1]}
 
@@ -47,13 +47,13 @@ def test_a_synapse_pool_that_a_step_lacks_is_left_out_of_its_sum():
 
 def test_one_step_ahead_is_computed_once(monkeypatch, root):
     calls = Counter()
-    original = SynapsePool.output
+    original = WeightedPool.output
 
     def counted(pool, *arguments):
         calls[pool.name] += 1
         return original(pool, *arguments)
 
-    monkeypatch.setattr(SynapsePool, "output", counted)
+    monkeypatch.setattr(WeightedPool, "output", counted)
     net = load_graph(root / "examples" / "demo.st_graph", catalogue=default_catalogue(), agents=2)
     values = start(net)
     calls.clear()

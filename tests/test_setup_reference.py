@@ -17,6 +17,7 @@ from statestream.graph.catalogue import (
     Parameter,
     PlasticityDeclaration,
     Topic,
+    Variable,
 )
 
 
@@ -45,7 +46,14 @@ def test_what_a_declaration_says_is_printed(generator: ModuleType) -> None:
             Parameter("noise_mean", "float", 0.0, aliases=("noise mean",), when=("noise", ("normal",))),
         ),
         synapse_pool=(Parameter("init", "init", "xavier", per_array=True), Parameter("rf", "int", 0, layout="inputs")),
-        plasticities={"loss": PlasticityDeclaration("loss", "loss", (Parameter("source", "pool", required=True),))},
+        plasticities={
+            "loss": PlasticityDeclaration(
+                "loss",
+                "loss",
+                (Parameter("source", "pool", required=True),),
+                variables=(Variable("loss1", "of learners"), Variable("seen", "the last state", "source")),
+            )
+        },
         optimizers={"grad_desc": OptimizerDeclaration("grad_desc", (rate,), "steepest descent")},
         activations={"relu": ActivationDeclaration("relu", {"thresh": 0}, "max(x - thresh, 0)")},
         interfaces={
@@ -62,6 +70,8 @@ def test_what_a_declaration_says_is_printed(generator: ModuleType) -> None:
         "| `init ARRAY` | init | `xavier` |",
         "a list of lists laid out as `source`",
         "| `source` | pool | required |",
+        "| `loss1` | a number | of learners |",
+        "| `seen` | of the state of `source` | the last state |",
         "| `lr` | float, at least 0 | `0.001` | learning rate. Can be changed while the session runs. |",
         "| `relu` | `thresh=0` | max(x - thresh, 0) |",
         "| `light` | out (into the network) | [1 or 3, any, width], X and Y multiples of 4, X and Y as `dark` |",

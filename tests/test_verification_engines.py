@@ -12,6 +12,7 @@ from nets import LEARNER, READER, changed
 from numerics_networks import ORACLE_CASES, busy_network
 from statestream.verification import Report
 from test_runtime_frame_law import NETWORK
+from test_runtime_plasticities import NETWORK as PLASTICITIES
 from test_verification_operations import OPERATIONS, OPERATORS
 from test_verification_rounding import AT_A_STEP
 
@@ -22,6 +23,7 @@ BUSY = {
     "reader": READER,
     "two workers": changed(LEARNER, mid={"device": "cpu:1"}, flat={"device": "cpu:1"}),
     "at a step": AT_A_STEP,
+    "plasticities": PLASTICITIES,
 }
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

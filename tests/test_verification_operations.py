@@ -49,6 +49,13 @@ def operator(text: str) -> Probe:
     return Probe(probe(text), engine=with_wrong_operator)
 
 
+def warped() -> dict[str, Any]:
+    network = probe(synapse={"source": [["a"], ["grid"]], "tags": ["TRANSFORMER"]})
+    network["neuron_pools"]["grid"] = {"shape": [2, 4, 4], "act": "sigmoid", "bias_shape": False}
+    network["synapse_pools"]["x_grid"] = {"source": [["x"]], "target": "grid", "rf": 1}
+    return network
+
+
 DROPOUT = probe(pool={"dropout": 0.5}, parameter=[["sp", "x_a", "W_0_0"], ["np", "z", "dropout"]])
 OPERATIONS = {
     "constant": forward_only("$00 * B.ones([1])"),
@@ -88,6 +95,7 @@ OPERATIONS = {
     "transpose": expression("B.dimshuffle($00, [0, 1, 3, 2])"),
     "broadcast_to": expression("B.sum($00, axis=1, keepdims=1)"),
     "concatenate": Probe(probe("B.concatenate([$00, $00], 1)", source=[2, 4, 4])),
+    "pick": Probe(warped()),
     "pad": Probe(probe(synapse={"rf": 3}), engine=lambda *wrong: without_own_patches(with_wrong_operation(*wrong))),
     "repeat": Probe(probe("B.repeat($00, 2, 1)", source=[2, 4, 4])),
     "upsample": Probe(probe(source=[4, 2, 2])),

@@ -11,7 +11,8 @@ tests/test_backends_conformance.py):
 * Gradients where the derivative has a step: `maximum` and `minimum` give it to the first operand where that
   is strictly larger (smaller), else to the second, so relu(0) has gradient 0; `max` and `min` share it
   equally between ties; `abs` has gradient 0 at 0; `sqrt` has gradient 0 where it is 0 (instead of inf, which
-  would turn 0 * inf into NaN); comparisons, `floor`, `sign`, `argmax` and `argmin` have none; `power` has
+  would turn 0 * inf into NaN); comparisons, `floor`, `sign`, `argmax`, `argmin` and
+  the index of `pick` have none; `power` has
   none for the exponent where the base is <= 0.
 * `where` never lets a NaN of the branch not taken into the value, but its gradient multiplies that branch's
   derivative by 0: keep the arguments of exp, log and sqrt in range before, not after.
@@ -211,6 +212,15 @@ class Operations(ABC):
     @abstractmethod
     def pad(self, x: Tensor, widths: Sequence[Pair]) -> Tensor:
         """Zeros before and after each axis."""
+
+    @abstractmethod
+    def pick(self, x: Tensor, index: Tensor) -> Tensor:
+        """Elements by their number along the last axis: x [B, C, N], index [B, M] -> [B, C, M].
+
+        index holds whole numbers from 0 to N - 1 as floats (exact up to 2**24); what lies beyond means the nearest end,
+        NaN means 0. Its gradient is none; that of x sums what each element was picked for, in an order that does not
+        vary from run to run.
+        """
 
     def repeat(self, x: Tensor, count: int, axis: int) -> Tensor:
         """Each element `count` times along an axis: [a, b] becomes [a, a, b, b]."""

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from statestream.backends._quiet import silenced_log
-from statestream.backends._shapes import axes_of, resolved_shape
+from statestream.backends._shapes import axes_of, pick_shape, resolved_shape
 from statestream.backends._tensorflow_forms import LAST_AXIS, TO_LAST, EagerTensor, Tensor, each, lift, tf
 from statestream.backends.base import Axis, Backend, BackendError, Compiled, Operations, Pair, Span, StepFunction
 
@@ -27,6 +27,22 @@ NATIVE_DILATION = sys.platform == "linux" and platform.machine() == "x86_64"  # 
 def _square_root(x: Any) -> tuple[Any, Callable[[Any], Any]]:
     y = tf.sqrt(x)
     return y, lambda g: tf.math.divide_no_nan(0.5 * g, y)
+
+
+@tf.custom_gradient
+def _picked(x: Any, places: Any) -> tuple[Any, Callable[[Any], Any]]:
+    """x [B, N, C] at places [B, M] -> [B, M, C].
+
+    The gradient is a sum per segment: TensorFlow's own adds segments in parallel, but each in the order of its terms.
+    """
+    agents, length, features = x.shape
+
+    def gradient(g: Any) -> tuple[Any, None]:
+        segments = tf.reshape(places + length * tf.range(agents)[:, None], [-1])
+        total = tf.math.unsorted_segment_sum(tf.reshape(g, (-1, features)), segments, agents * length)
+        return tf.reshape(total, (agents, length, features)), None
+
+    return tf.gather(x, places, axis=1, batch_dims=1), gradient
 
 
 def _dilated(w: Any, span_shape: tuple[int, int], across: Span, along: Span) -> Any:
@@ -181,6 +197,13 @@ class _TensorflowOperations(Operations):
         if x.is_last:
             return Tensor(last=tf.pad(x.last, [widths[axis] for axis in TO_LAST]))
         return Tensor(tf.pad(x.rows, widths))
+
+    def pick(self, x: Any, index: Any) -> Tensor:
+        x, numbers = lift(x), lift(index).rows
+        pick_shape(x.shape, tuple(numbers.shape))
+        known = tf.where(tf.math.is_nan(numbers), 0.0, numbers)
+        places = tf.cast(tf.clip_by_value(known, 0.0, float(x.shape[2] - 1)), tf.int32)
+        return Tensor(tf.transpose(_picked(tf.transpose(x.rows, (0, 2, 1)), places), (0, 2, 1)))
 
     def upsample(self, x: Any, factors: Pair) -> Tensor:
         agents, features, across, along = lift(x).shape

@@ -11,6 +11,7 @@ from typing import Any
 from statestream.graph.catalogue import Catalogue
 from statestream.graph.check_header import Header, check_header
 from statestream.graph.check_interfaces import check_interface, check_timing, check_type
+from statestream.graph.check_kinds import check_binary
 from statestream.graph.check_network import (
     Arrays,
     check_arrays,
@@ -209,6 +210,7 @@ class _Builder:
             check_arrays(draft, arrays)
         for draft in self.drafts["sp"].values():
             check_group(draft, self.drafts["np"])
+            check_binary(draft, self.drafts["np"].get(draft.values.get("target", "")))
             check_sharing(draft, self.drafts["sp"], arrays)
         sound: set[tuple[str, str]] = set()
         for draft in self.drafts["sp"].values():

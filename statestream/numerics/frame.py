@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from statestream.arrays import ArrayKey
 from statestream.numerics.neuron_pool import NeuronPool
 from statestream.numerics.noise import Draw, DrawKey
-from statestream.numerics.synapse_pool import SynapsePool
+from statestream.numerics.synapse_pools import SynapsePool, synapse_pool
 
 if TYPE_CHECKING:
     from statestream.graph import Network
@@ -41,7 +41,7 @@ class Pools:
     def synapse(self, name: str) -> SynapsePool:
         """A synapse-pool."""
         if name not in self._synapse:
-            self._synapse[name] = SynapsePool(self.network, name)
+            self._synapse[name] = synapse_pool(self.network, name)
         return self._synapse[name]
 
     def parameter_keys(self, pool: NeuronPool | SynapsePool) -> dict[str, ArrayKey]:

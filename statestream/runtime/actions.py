@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from statestream.memory import Record, Word
+from statestream.numerics.arrays import trained
 from statestream.runtime import listing
 from statestream.runtime.plan import SPLIT
 from statestream.runtime.requests import RequestError
@@ -92,7 +93,7 @@ def plasticities(core: SessionCore) -> Result:
             "name": name,
             "type": item["type"],
             "optimizer": item["optimizer"],
-            "trains": ", ".join(f"{owner}.{parameter}" for _, owner, parameter in item["parameter"]),
+            "trains": ", ".join(one.name for one in trained(core.network, name)),
         }
         for name, item in core.network.plasticities.items()
     ]

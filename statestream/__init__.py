@@ -10,6 +10,7 @@ The public interface for Python; everything is loaded on first use, so that `imp
         session["hidden1"].state               # [agents, features, X, Y], a copy, of one whole frame
     sst.attach(session_id)                     # the same handle on a session that another process owns
     sst.open_capture("run.h5")                 # what `statestream capture` recorded
+    print(sst.verify(net).text)                # whether the engines compute it as plain numpy does
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ if TYPE_CHECKING:
     from statestream.captures.reader import open_capture
     from statestream.graph import GraphError
     from statestream.session import CommandError, Session, SessionError, attach, load_graph
+    from statestream.verification import verify
 
 __all__ = [
     "CaptureError", "CommandError", "GraphError", "Session", "SessionError", "__version__", "attach", "load_graph",
-    "open_capture",
+    "open_capture", "verify",
 ]  # fmt: skip
 
 _HOMES = {
@@ -39,6 +41,7 @@ _HOMES = {
     "attach": "statestream.session",
     "load_graph": "statestream.session",
     "open_capture": "statestream.captures.reader",
+    "verify": "statestream.verification",
 }
 
 

@@ -319,14 +319,8 @@ class Session(Handle):
         listener: Listener | None = None,
         wait: bool = True,
     ) -> None:
-        network = _network(source, backend, agents, overrides, strict)
-        try:
-            chosen = settings.load()
-        except settings.SettingsError as error:
-            raise SessionError(str(error)) from error
-        if seed is None:
-            seed = chosen.random_seed if network.random_seed is None else network.random_seed
-        seed, threads = operator.index(seed), operator.index(chosen.threads if threads is None else threads)
+        network = as_network(source, backend, agents, overrides, strict)
+        seed, threads = as_run(network, seed, threads)
         client = Client.start(network, seed, threads, listener)
         super().__init__(client, network)
         _open_sessions.add(self)
@@ -350,13 +344,25 @@ def attach(session: int) -> Handle:
     return Handle(Client.connect(session))
 
 
-def _network(
+def as_run(network: Network, seed: int | None, threads: int | None) -> tuple[int, int]:
+    """The seed and the threads of a run: those given, else the graph's own, else those of the settings."""
+    try:
+        chosen = settings.load()
+    except settings.SettingsError as error:
+        raise SessionError(str(error)) from error
+    if seed is None:
+        seed = chosen.random_seed if network.random_seed is None else network.random_seed
+    return operator.index(seed), operator.index(chosen.threads if threads is None else threads)
+
+
+def as_network(
     source: Source,
     backend: str | None,
     agents: int | None,
     values: Mapping[str, Any] | None,
     strict: bool,
 ) -> Network:
+    """The network that a source is, with other values where they are given. Raises GraphError and SessionError."""
     if isinstance(source, Network):
         if backend is None and agents is None and not values:
             return source

@@ -50,6 +50,16 @@ def test_every_copy_is_aligned_and_apart(arena: Arena) -> None:
     assert [float(np.ravel(place)[0]) for place in places] == list(range(len(places)))
 
 
+def test_a_private_arena_is_one_that_nobody_else_sees(arena: Arena) -> None:
+    private = Arena.private(arena.layout)
+    places = [copy for slot in private.layout.slots for copy in private.copies(slot.spec.key)]
+    assert all(place.ctypes.data % 64 == 0 and not place.any() for place in places)
+    next_frame(private, 4.0)
+    frame, (a, c) = private.read([A, C])
+    assert (frame, a.min(), float(c)) == (1, 4.0, 0.0)
+    assert not arena.committed(A).any()
+
+
 def test_attach_sees_layout_description_and_values(arena: Arena) -> None:
     next_frame(arena, 4.0)
     other = Arena.attach(arena.name)

@@ -84,6 +84,13 @@ def test_values_are_read_as_in_a_graph(text: str, value: object) -> None:
         (["f", "--set", "a.b=*x"], "'*x': found an alias"),
         (["f", "--set", "a.b=1\nc: 2"], "this is more than one value"),
         (["check"], "the following arguments are required: FILE ('statestream check --help' lists the options)"),
+        (["verify"], "the following arguments are required: FILE ('statestream verify --help' lists the options)"),
+        (["verify", "f", "--backends", "numpy,,theano"], "found 'numpy,,theano', needed are names separated by commas"),
+        (["verify", "f", "--backends", ""], "found '', needed are names separated by commas"),
+        (["verify", "f", "--backend", "numpy"], "unrecognized arguments: --backend numpy"),
+        (["verify", "f", "--frames", "0"], "argument --frames: found '0', a whole number of at least 1 is needed"),
+        (["verify", "f", "--tolerance", "0"], "argument --tolerance: found '0', a number greater than 0 is needed"),
+        (["verify", "f", "--tolerance", "nan"], "found 'nan', a number greater than 0 is needed"),
         (["check", "f", "--json"], "unrecognized arguments: --json"),
     ],
 )

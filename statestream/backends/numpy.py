@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from statestream.backends._jitter import JitteryTape
 from statestream.backends._picking import given_back, taken
 from statestream.backends._shapes import axes_of, pick_shape, resolved_shape
 from statestream.backends._tape import ARITHMETIC, NOTHING, Array, Primitive, Tape, Tensor, total
@@ -147,10 +148,10 @@ def _concatenation(axis: int, lengths: tuple[int, ...]) -> Primitive:
 
 
 class _NumpyOperations(Operations):
-    """The operations of one call, on one tape."""
+    """The operations of one function, on one tape."""
 
-    def __init__(self, dtype: type[np.floating[Any]] = np.float32) -> None:
-        self.tape = Tape(dtype)
+    def __init__(self, tape: Tape) -> None:
+        self.tape = tape
 
     def constant(self, array: Any) -> Tensor:
         return self.tape.leaf(np.array(array, self.tape.dtype))
@@ -270,9 +271,14 @@ class _NumpyOperations(Operations):
 
 
 class Engine(Backend):
-    """Runs functions as they are. dtype: float64 serves tests of gradients."""
+    """Runs functions as they are. dtype: float64 serves tests of gradients.
+
+    jitter: relative size of the random errors that every operation which rounds makes, and so tells what rounding may
+    change; 0 for none.
+    """
 
     name = "numpy"
+    operations = _NumpyOperations
 
     def __init__(
         self,
@@ -280,15 +286,17 @@ class Engine(Backend):
         device: str = "cpu",
         cache: Any = None,
         dtype: type[np.floating[Any]] = np.float32,
+        jitter: float = 0.0,
     ) -> None:
         if not device.startswith("cpu"):
             raise BackendError(f"backend numpy runs on cpu only, not on {device}")
         self.dtype = dtype
+        self.jitter = jitter
         limit_blas(1)  # more would change bits with the number of threads, and hardly help
 
     def build(self, function: StepFunction, inputs: Mapping[Hashable, tuple[int, ...]]) -> Compiled:
         """Record what it does with zeros, which finds wrong shapes."""
-        operations = _NumpyOperations(self.dtype)
+        operations = self.operations(JitteryTape(self.dtype, self.jitter) if self.jitter else Tape(self.dtype))
         tape = operations.tape
         symbols = {key: tape.leaf(np.zeros(shape)) for key, shape in inputs.items()}
         with np.errstate(all="ignore"):  # NaN and Inf are results like others: the session looks for them

@@ -16,7 +16,7 @@ import numpy as np
 from statestream.arrays import ArrayKey
 from statestream.memory import segment
 from statestream.memory.control import MAGIC, VERSION, Control, Word, head_size
-from statestream.memory.layout import Layout
+from statestream.memory.layout import ALIGNMENT, Layout
 
 
 class Torn(RuntimeError):
@@ -37,6 +37,13 @@ class Arena:
         self._views = [[_view(memory, offset, slot.spec.shape) for offset in slot.offsets] for slot in layout.slots]
         count = len(layout.slots)
         self._tables = [memory[offset : offset + count] for offset in layout.tables]
+
+    @staticmethod
+    def private(layout: Layout) -> Arena:
+        """An arena in this process's own memory, which nobody can attach to; all arrays zero."""
+        memory = np.zeros(layout.end + ALIGNMENT, np.uint8)
+        begin = -memory.ctypes.data % ALIGNMENT
+        return Arena("", memory[begin : begin + layout.end], layout, {})
 
     @staticmethod
     def create(name: str, layout: Layout, description: Mapping[str, Any], participants: int) -> Arena:

@@ -80,10 +80,9 @@ class FrameClock:
         if due not in self._steps:
             plan, by_key = self._plan, self._arena.layout.by_key
             written = np.zeros(len(self._arena.layout.slots), np.uint8)
-            for item in due:
-                for key in (*plan.written_by[item], *plan.trained_by.get(item, ())):
-                    written[by_key[key].index] = 1
-            indices = sorted({plan.participant_of[item] for item in due})
+            for key in plan.written_in(due):
+                written[by_key[key].index] = 1
+            indices = plan.taking_part(due)
             self._steps[due] = (indices, self._arena.control.gates(indices), written)
         return self._steps[due]
 

@@ -63,13 +63,22 @@ class Interruption:
 def create_arena(
     registration: Registration, plan: Plan, start: dict[str, Any], taken: Mapping[ArrayKey, Taken]
 ) -> Arena:
-    """The session's arena with everything at its initial value. taken: start values from external models."""
+    """The session's arena with everything at its initial value."""
     participants = len(plan.participants)
     layout = Layout.plan(plan.specs.values(), plan.changing, head_size(participants))
     description = {key: start[key] for key in ("network", "seed", "threads")}
     arena = Arena.create(registration.segment_name, layout, description, participants)
     arena.control.set(Word.CORE_PID, os.getpid())
-    network, seed = plan.network, start["seed"]
+    write_initial_values(arena, plan, start["seed"], taken)
+    return arena
+
+
+def write_initial_values(arena: Arena, plan: Plan, seed: int, taken: Mapping[ArrayKey, Taken]) -> None:
+    """Every array as it is at frame 0, in all its copies; the interfaces' variables are written by the interfaces.
+
+    taken: start values from external models.
+    """
+    network = plan.network
     for key in plan.specs:
         if key == SCHEDULE:
             value = initial_schedule(network)
@@ -81,7 +90,6 @@ def create_arena(
             value = taken[key].value if key in taken else initial_value(network, key, seed)
         for copy in arena.copies(key):
             copy[...] = value
-    return arena
 
 
 def run(owner: socket.socket) -> None:

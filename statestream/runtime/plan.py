@@ -5,7 +5,7 @@ It follows from the network alone, so the core and every participant make the sa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -73,6 +73,16 @@ class Plan:
             for item in dict.fromkeys(increment[0] for increment in training.increments):
                 trained[item].append(parameter)
         return {item: tuple(keys) for item, keys in trained.items()}
+
+    def written_in(self, due: Iterable[str]) -> Iterator[ArrayKey]:
+        """The arrays that a frame with these due items turns to their other copies."""
+        for item in due:
+            yield from self.written_by[item]
+            yield from self.trained_by.get(item, ())
+
+    def taking_part(self, due: Iterable[str]) -> list[int]:
+        """The participants of a frame with these due items."""
+        return sorted({self.participant_of[item] for item in due})
 
     @cached_property
     def inputs_from_interfaces(self) -> dict[str, tuple[ArrayKey, ...]]:

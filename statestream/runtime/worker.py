@@ -35,8 +35,16 @@ class Variant:
 
     def __call__(self, table: np.ndarray, frame: int) -> Mapping[Any, np.ndarray]:
         """The step's outputs from the committed values and this frame's draws."""
+        return self.compute(self.values(table, frame))
+
+    def values(self, table: np.ndarray, frame: int) -> dict[Any, np.ndarray]:
+        """What the step is computed from: the committed values and this frame's draws."""
         values: dict[Any, np.ndarray] = {key: copies[table[slot]] for key, slot, copies in self.inputs}
         values.update(self.draws.of(frame))
+        return values
+
+    def compute(self, values: Mapping[Any, np.ndarray]) -> Mapping[Any, np.ndarray]:
+        """The step's outputs from these values."""
         return self._call(values)
 
 
@@ -50,10 +58,10 @@ class GroupProgram:
         self._variants: list[Variant] = []
         self._owned = [t for t in plan.trainings.values() if t.owner == participant.index]
 
-    def prepare(self, backend: Any, seed: int, reporter: Reporter) -> None:
-        """Compile one variant per due set that the schedule brings, smallest last; report each item."""
+    def prepare(self, backend: Any, seed: int, progress: Callable[[str, str], None]) -> None:
+        """Compile one variant per due set that the schedule brings, smallest last; progress(item, state) for each."""
         for item in self._me.items:
-            reporter.progress(item, "compiling")
+            progress(item, "compiling")
         sets = dict.fromkeys([self._mine, *(due & self._mine for due in self._schedule.due_sets())])
         for items in sets:
             if items:
@@ -62,19 +70,26 @@ class GroupProgram:
         for variant in self._variants:
             variant(self._arena.table(), 0)
         for item in self._me.items:
-            reporter.progress(item, "ready")
+            progress(item, "ready")
 
     def frame(self, frame: int) -> None:
         """Compute the group's part of frame `frame` and write the following copies."""
+        self.write(frame, self.compute(frame))
+
+    def compute(self, frame: int) -> dict[ArrayKey, np.ndarray]:
+        """What the group's due items compute in this frame; the states without the interfaces' share."""
         due = self._schedule.due(frame) & self._mine
-        table = self._arena.table()
         # Any variant that covers the due set is right: what is not due is computed in vain, and not written.
         variant = min((v for v in self._variants if v.items >= due), key=lambda v: len(v.items))
-        outputs = variant(table, frame)
-        for key in variant.outputs:
-            if key[0] in due:
-                self._write(key, outputs[key], table)
-        self._train(due, table)
+        outputs = variant(self._arena.table(), frame)
+        return {key: outputs[key] for key in variant.outputs if key[0] in due}
+
+    def write(self, frame: int, outputs: Mapping[ArrayKey, np.ndarray]) -> None:
+        """Write the following copies of this frame: interfaces' shares and increments added. NotFinite."""
+        table = self._arena.table()
+        for key, value in outputs.items():
+            self._write(key, value, table)
+        self._train(self._schedule.due(frame) & self._mine, table)
 
     def _write(self, key: ArrayKey, value: np.ndarray, table: np.ndarray) -> None:
         slot = self._arena.layout.by_key[key].index
@@ -107,7 +122,7 @@ def run(arena: Arena, index: int, reporter: Reporter) -> None:
     threads = description["threads"] or max(1, len(os.sched_getaffinity(0)) // workers)
     backend = backends.load(participant.backend, threads=threads, device=participant.device, cache=cache)
     program = GroupProgram(arena, plan, participant)
-    program.prepare(backend, description["seed"], reporter)
+    program.prepare(backend, description["seed"], reporter.progress)
     reporter.ready()
     serve(arena, index, program.frame, reporter)
 

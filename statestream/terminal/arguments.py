@@ -89,12 +89,21 @@ def positive(text: str) -> int:
 
 def tolerance(text: str) -> float:
     """A finite number of at least 0."""
+    return _finite(text, "of at least 0", lambda number: number >= 0)
+
+
+def above_zero(text: str) -> float:
+    """A finite number greater than 0."""
+    return _finite(text, "greater than 0", lambda number: number > 0)
+
+
+def _finite(text: str, what: str, fits: Callable[[float], bool]) -> float:
     try:
         number = float(text)
     except ValueError:
-        number = -1.0
-    if not (number >= 0 and math.isfinite(number)):
-        raise argparse.ArgumentTypeError(f"found {text!r}, a number of at least 0 is needed")
+        number = math.nan
+    if not (math.isfinite(number) and fits(number)):
+        raise argparse.ArgumentTypeError(f"found {text!r}, a number {what} is needed")
     return number
 
 

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import argparse
 
-from statestream.terminal.arguments import Subcommand, add_backend, add_graph, add_running, natural, tolerance
+from statestream.terminal.arguments import (
+    Subcommand,
+    above_zero,
+    add_backend,
+    add_graph,
+    add_running,
+    natural,
+    positive,
+    tolerance,
+)
 
 
 def _add_capture(parser: argparse.ArgumentParser) -> None:
@@ -35,6 +44,31 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     add("--json", action="store_true", help="print one JSON object")
 
 
+def _add_verify(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("file", metavar="FILE", help="a network's .st_graph")
+    add("--backends", metavar="NAMES", type=_names,
+        help="the engines to verify, separated by commas; all that are installed if left out")  # fmt: skip
+    add("--frames", metavar="N", type=positive,
+        help="how many frames; if left out, 10 or as many as it takes until each item has run")  # fmt: skip
+    add_graph(parser)
+    add_running(parser)
+    add("--tolerance", metavar="X", type=above_zero,
+        help="of states, relative to an array's largest magnitude; 1e-5 if left out. Losses and gradients may be off "
+        "by ten times as much")  # fmt: skip
+    add("--random-states", action="store_true", help="let every frame begin with random states")
+    add("--split", metavar="N", type=natural, default=0, help="agents with a number below do not learn")
+    add("--json", action="store_true", help="print the report as one JSON object")
+    parser.set_defaults(backend=None)
+
+
+def _names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
+        raise argparse.ArgumentTypeError(f"found {text!r}, needed are names separated by commas")
+    return names
+
+
 _ALL = (
     Subcommand(
         "check",
@@ -56,6 +90,13 @@ _ALL = (
         "Compare two captures: exit status 0 if they are equal, 1 if they differ, 2 if they cannot be compared.",
         _add_compare,
         "statestream.terminal.compare:run",
+    ),
+    Subcommand(
+        "verify",
+        "[options] FILE",
+        "Compare what the engines compute for a network with plain numpy, item by item.",
+        _add_verify,
+        "statestream.terminal.verify:run",
     ),
 )
 

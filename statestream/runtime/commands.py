@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Argument:
-    """One argument of a command. kind (`count`, `item`, `parameter`, `number`, `command`) tells how to complete it."""
+    """One argument of a command.
+
+    kind (`count`, `item`, `parameter`, `number`, `command`, `graph` for a graph's file) tells how to complete it.
+    """
 
     name: str
     kind: str
@@ -30,11 +33,15 @@ class Argument:
 
 @dataclass(frozen=True)
 class Command:
-    """One entry of the table. looks: it changes nothing, and may be answered in the middle of a frame."""
+    """One entry of the table.
+
+    action: None if the client does it, by other requests, since it reads or writes the user's files (session.py).
+    looks: it changes nothing, and may be answered in the middle of a frame.
+    """
 
     name: str
     help: str
-    action: Callable[..., actions.Result]
+    action: Callable[..., actions.Result] | None
     arguments: tuple[Argument, ...] = ()
     aliases: tuple[str, ...] = ()
     looks: bool = False
@@ -64,6 +71,8 @@ COMMANDS: tuple[Command, ...] = (
             (_ITEM, Argument("PARAMETER", "parameter"), Argument("VALUE", "number"))),
     Command("split", "agents 0 to N-1 are kept out of learning", actions.split, (Argument("N", "count"),)),
     Command("cstat", "the processes: what each computes, how long it takes", actions.process_table, looks=True),
+    Command("loadgraph", "run the network of another graph in place of this one, from frame 0", None,
+            (Argument("FILE", "graph"),), ("load",)),
     Command("exit", "end the session", actions.leave),
 )  # fmt: skip
 
@@ -79,10 +88,16 @@ def find(name: str) -> Command:
     raise RequestError(f"there is no command {name!r}; {hint}")
 
 
+def named(text: str) -> str:
+    """The name of the command that a command line begins with, also if an alias was used; "" if there is none."""
+    word = text.split(maxsplit=1)[0] if text.strip() else ""
+    return next((command.name for command in COMMANDS if word in (command.name, *command.aliases)), "")
+
+
 def only_looks(text: str) -> bool:
     """Whether a command line changes nothing."""
-    words = text.split()
-    return bool(words) and any(words[0] in (each.name, *each.aliases) and each.looks for each in COMMANDS)
+    name = named(text)
+    return any(each.name == name and each.looks for each in COMMANDS)
 
 
 def execute(core: SessionCore, text: str) -> actions.Result:
@@ -95,6 +110,8 @@ def execute(core: SessionCore, text: str) -> actions.Result:
     least = sum(not argument.optional for argument in command.arguments)
     if not least <= len(given) <= len(command.arguments):
         raise RequestError(f"{command.name} was given {len(given)} arguments; usage: {command.usage}")
+    if command.action is None:
+        raise RequestError(f"{command.name} is done by the client, which has the user's files")
     return command.action(core, *given)
 
 

@@ -7,7 +7,6 @@ when it closes, the session ends. Nothing here imports an engine, so a core star
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 import socket
 import sys
@@ -16,16 +15,12 @@ from contextlib import ExitStack
 from typing import IO, Any
 
 from statestream import interfaces, settings
-from statestream.graph import Network
-from statestream.memory import Arena, Layout, SegmentError, Word, head_size
+from statestream.memory import SegmentError
 from statestream.numerics.errors import UnsupportedError
-from statestream.numerics.initialisation import initial_value
-from statestream.numerics.step import Step
 from statestream.runtime.children import Children
-from statestream.runtime.plan import SCHEDULE, SPLIT, Plan
+from statestream.runtime.opening import create_arena, plan_of
 from statestream.runtime.protocol import Connection
-from statestream.runtime.registry import Registration, RegistryError, register
-from statestream.runtime.schedule import initial_schedule
+from statestream.runtime.registry import RegistryError, register
 from statestream.runtime.server import Server, listen
 from statestream.runtime.session_core import SessionCore
 
@@ -50,28 +45,6 @@ class Interruption:
         self._asked = True
 
 
-def create_arena(registration: Registration, plan: Plan, start: dict[str, Any]) -> Arena:
-    """The session's arena with everything at its initial value."""
-    participants = len(plan.participants)
-    layout = Layout.plan(plan.specs.values(), plan.changing, head_size(participants))
-    description = {key: start[key] for key in ("network", "seed", "threads")}
-    arena = Arena.create(registration.segment_name, layout, description, participants)
-    arena.control.set(Word.CORE_PID, os.getpid())
-    network, seed = plan.network, start["seed"]
-    for key in plan.specs:
-        if key == SCHEDULE:
-            value = initial_schedule(network)
-        elif key == SPLIT or key[1] in ("update", "variable"):
-            continue
-        elif key[0] in network.interfaces:
-            value = interfaces.load(network.interfaces[key[0]]["type"])(network, key[0], seed).initial(key)
-        else:
-            value = initial_value(network, key, seed)
-        for copy in arena.copies(key):
-            copy[...] = value
-    return arena
-
-
 def run(owner: socket.socket) -> None:
     """The core's life. Trouble before the session exists is told to the client, and only then."""
     interrupted = Interruption()
@@ -91,9 +64,6 @@ def run(owner: socket.socket) -> None:
             return
         connection.send({"event": "opened", "session": core.session, "segment": core.arena.name})
         core.server.start()
-        for name, client in core.network.core_clients.items():
-            text = f"core client {name} of type {client['type']} is not built yet: the session runs without it"
-            core.server.broadcast({"event": "notice", "text": text})
         try:
             core.run()
         except Exception:
@@ -105,20 +75,17 @@ def run(owner: socket.socket) -> None:
 
 def _open(start: dict[str, Any], owner: socket.socket, interrupted: Interruption, stack: ExitStack) -> SessionCore:
     """A session with all that it needs, its processes started; closing the stack takes everything down again."""
-    plan = Plan(Network.from_json(start["network"]))
-    for participant in plan.participants:
-        Step(plan.network, participant.items)  # what cannot be computed is said before anything starts
+    plan = plan_of(start["network"])
     registration = register()
     stack.callback(registration.release)
     log = stack.enter_context(_log(registration.session))
-    arena = create_arena(registration, plan, start)
+    arena = create_arena(registration.segment_name, plan, start, run=0)
     server = Server(stack.enter_context(listen(registration.socket_path)), owner)
     stack.callback(server.close)
-    children = Children(server.broadcast)
+    children = Children(server.broadcast, server.watch, log)
     stack.callback(children.end)
-    children.start(plan.participants, arena.name, log)
-    server.watch(children)
-    return SessionCore(registration.session, plan, arena, children, server, interrupted)
+    children.assign(children.recruit(plan.participants, plan.threads(start["threads"])), arena.name, run=0)
+    return SessionCore(registration, plan, arena, children, server, interrupted)
 
 
 def _log(session: int) -> IO[bytes]:

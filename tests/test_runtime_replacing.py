@@ -393,7 +393,7 @@ def test_an_interface_begins_when_the_one_before_it_has_let_go(tmp_path: Path, m
             with open({str(log)!r}, "a") as file:
                 print(word, file=file)
         def close(self):
-            threading.Event().wait(0.3)
+            threading.Event().wait(1.0)
             say("close")
             if self.seed == 13:
                 threading.Event().wait()
@@ -462,6 +462,9 @@ def test_a_session_that_ends_meanwhile_ends_for_all_its_clients(session: sst.Ses
         session.close()
         assert nothing_left(session.id, found)
         assert other.status.state == "ended"  # it had not looked since, and there is nothing to follow
+        with sst.Session(COUNTER) as later:  # under the same id, if nobody else took it
+            later.step(5)
+            assert (other.status.state, other.frame) == ("ended", 0)
         assert eventually(lambda: not other.alive)
 
 

@@ -153,26 +153,6 @@ def test_json_and_failures(graph: str) -> None:
     assert (result.stderr.count("\n"), result.returncode) == (1, 1)
 
 
-def test_another_graph_takes_the_place_of_the_first(graph: str) -> None:
-    """Its path is the terminal's; a wrong one leaves all as it is."""
-    folder = Path(graph).parent
-    (folder / "by two.st_graph").write_text(GRAPH.replace("$ + 1", "$ + 2").replace("counter", "two"))
-    (folder / "wrong.st_graph").write_text(GRAPH.replace("agents: 2", "agents: 0"))
-    failing = "load wrong.st_graph\nstep\nload nothing\nload\n"
-    script = f"step\n{failing}show count\nloadgraph by two.st_graph\nstep\nshow count"
-    with start(graph, "--json", cwd=folder) as program:
-        out, err = program.communicate(script, timeout=60)
-    answers = [json.loads(line) for line in out.splitlines()]
-    assert [each["ok"] for each in answers] == [True, False, True, False, False, True, True, True, True]
-    assert "wrong.st_graph:2: agents" in answers[1]["error"] and "nothing" in answers[3]["error"]
-    assert answers[4]["error"] == "loadgraph was given no file; usage: loadgraph FILE"
-    assert answers[5]["data"]["state"]["mean"] == 2.0
-    assert answers[6]["text"] == "two has taken the place of counter"
-    assert answers[6]["data"] == {"network": "two", "frame": 0}
-    assert (answers[8]["data"]["state"]["mean"], answers[8]["data"]["frame"]) == (2.0, 1)
-    assert (err.count("\n"), program.returncode) == (3, 1)
-
-
 def test_a_command_of_any_length(graph: str) -> None:
     result = run(graph, script=f"show {'x' * 200_000}\nstate\n")
     assert result.returncode == 1
@@ -307,25 +287,6 @@ def test_completion_at_the_prompt(graph: str) -> None:
         terminal.send("\r")  # takes what is chosen: the command is not complete yet
         terminal.send("b 0.5\r")
         terminal.expect(r"behind b = 0\.5")
-        terminal.send("exit\r")
-        assert terminal.end() == 0
-
-
-def test_another_graph_at_the_prompt(graph: str) -> None:
-    Path(graph).with_name("two.st_graph").write_text(GRAPH.replace("$ + 1", "$ + 2").replace("counter", "two"))
-    with Terminal(graph) as terminal:
-        begin(terminal)
-        terminal.send("stream\r")
-        terminal.expect("streaming")
-        terminal.send(f"load {Path(graph).with_name('tw')}\t")
-        terminal.expect("two.st_graph")
-        terminal.send("\r")
-        terminal.expect("two is ready after")
-        terminal.expect("two>")
-        terminal.send("stream 3\r")
-        terminal.expect("paused at frame 3")
-        terminal.send("show count\r")
-        terminal.expect("mean 6 ")
         terminal.send("exit\r")
         assert terminal.end() == 0
 

@@ -46,8 +46,11 @@ format: $(STAMP) ## let ruff sort imports and format the code
 bench: $(STAMP) ## measure frames per second, barrier cost, start time and memory
 	@$(BIN)/python benchmarks/run.py $(ARGS)
 
-docs: $(STAMP) ## write docs/reference.md from the declared parameters
+docs: $(STAMP) ## write the reference, proofs, tables of formulas and the list of examples from what they describe
 	@$(BIN)/python tools/make_reference.py
+	@$(BIN)/python tools/make_numerics.py
+	@$(BIN)/python tools/make_examples.py
+	@$(BIN)/python tools/make_proofs.py
 
 clean: ## remove what was built (the environment stays; the next target builds again)
 	rm -rf build dist *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache

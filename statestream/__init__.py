@@ -9,6 +9,7 @@ The public interface for Python; everything is loaded on first use, so that `imp
         session.step(10)
         session["hidden1"].state               # [agents, features, X, Y], a copy, of one whole frame
     sst.attach(session_id)                     # the same handle on a session that another process owns
+    sst.open_capture("run.h5")                 # what `statestream capture` recorded
 """
 
 from __future__ import annotations
@@ -19,18 +20,25 @@ from typing import TYPE_CHECKING, Any
 from statestream.version import VERSION as __version__
 
 if TYPE_CHECKING:
+    from statestream.captures.errors import CaptureError
+    from statestream.captures.reader import open_capture
     from statestream.graph import GraphError
     from statestream.session import CommandError, Session, SessionError, attach, load_graph
 
-__all__ = ["CommandError", "GraphError", "Session", "SessionError", "__version__", "attach", "load_graph"]
+__all__ = [
+    "CaptureError", "CommandError", "GraphError", "Session", "SessionError", "__version__", "attach", "load_graph",
+    "open_capture",
+]  # fmt: skip
 
 _HOMES = {
+    "CaptureError": "statestream.captures.errors",
     "CommandError": "statestream.session",
     "GraphError": "statestream.graph",
     "Session": "statestream.session",
     "SessionError": "statestream.session",
     "attach": "statestream.session",
     "load_graph": "statestream.session",
+    "open_capture": "statestream.captures.reader",
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from statestream import backends
+from statestream import backends, external
 from statestream.clients.declarations import COMMON, CORE_CLIENTS
 from statestream.graph.catalogue import ActivationDeclaration, Catalogue, LossDeclaration, OptimizerDeclaration
 from statestream.interfaces.declarations import INTERFACE, INTERFACES
@@ -19,6 +19,7 @@ from statestream.numerics.declarations import (
 )
 from statestream.numerics.losses import LOSSES
 from statestream.numerics.optimizers import OPTIMIZERS
+from statestream.numerics.refusals import refusals
 from statestream.numerics.shapes import parameter_shapes
 
 
@@ -40,5 +41,7 @@ def default_catalogue() -> Catalogue:
         optimizers={name: OptimizerDeclaration(name, each.parameters, each.help) for name, each in OPTIMIZERS.items()},
         initialisers=INITIALISERS,
         backends=backends.NAMES,
+        external_models=external.NAMES,
         parameter_shapes=parameter_shapes,
+        refusals=refusals,
     )

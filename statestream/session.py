@@ -22,6 +22,7 @@ from statestream.memory import RunState, Word
 from statestream.runtime import commands
 from statestream.runtime.attached import Attached
 from statestream.runtime.client import Client, CommandError, Listener, SessionError
+from statestream.runtime.requests import RequestError
 from statestream.views import Arrays, FrameView, ItemView, Reader, plain
 
 Source = str | Path | Mapping[str, Any] | Network
@@ -196,12 +197,12 @@ class Handle(Reader):
 
     def _loadgraph(self, text: str, wait: bool) -> Answer:
         """The command of that name: this process reads the file, so that its path means what the user means."""
-        _, *file = text.split(maxsplit=1)
-        if not file:
-            raise CommandError("loadgraph was given no file; usage: loadgraph FILE")
         try:
-            network = _network(Path(file[0].strip()).expanduser(), None, None, None, False)
-        except (graph.GraphError, settings.SettingsError, SessionError) as error:
+            _, *files = commands.words(text)
+            if len(files) != 1:
+                raise CommandError(f"loadgraph was given {len(files)} arguments; usage: loadgraph FILE")
+            network = _network(Path(files[0]).expanduser(), None, None, None, False)
+        except (graph.GraphError, settings.SettingsError, SessionError, RequestError) as error:
             raise CommandError(str(error)) from error
         said = self.replace(network, wait=wait)
         warnings = [f"warning: {finding}" for finding in network.warnings]

@@ -36,3 +36,15 @@ def fill_normal(generator: np.random.Generator, out: np.ndarray) -> None:
     """Fill a contiguous float32 array with standard normal numbers, in a third of the generator's own time."""
     bits = generator.integers(0, 2**64, (out.size + 1) // 2, dtype=np.uint64)
     _normal.fill(bits, out)
+
+
+def fill_draw(seed: int, item: str, purpose: str, frame: int, distribution: str, out: np.ndarray) -> None:
+    """Fill a contiguous float32 array with the draw of one purpose of one item in one frame.
+
+    distribution: `normal` (mean 0, deviation 1) or `uniform` (from 0 to 1).
+    """
+    generator = stream(seed, item, purpose, frame)
+    if distribution == "normal":
+        fill_normal(generator, out)
+    else:
+        generator.random(dtype=np.float32, out=out)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from contextlib import nullcontext
 
 import numpy as np
 
@@ -91,6 +92,7 @@ STEPS = {  # what engines agree in with numpy, but differences do not show: step
     "min_ties": (lambda o, a: o.min(a, (1, 2), True), (S, WHOLE)),
     "prod_zero": (lambda o, a: o.prod(a, 2), (S, WHOLE)),
     "floor_whole": (lambda o, a: o.floor(a) + a, (S, WHOLE)),
+    "pick_whole": (lambda o, a, b: o.pick(a, b), (3, 2, 3), ((3, 6), WHOLE)),
     "sign_whole": (lambda o, a: o.sign(a) + a, (S, WHOLE)),
     "argmax_ties": (lambda o, a: o.argmax(a, 1, True) + a, (S, WHOLE)),
     "std_zero": (lambda o, a: o.std(a * 0.0 + 1, 1), S),
@@ -138,12 +140,24 @@ FORM = {
     "repeat_last": (lambda o, a: o.repeat(a, 2, -1), S),
     "slice": (lambda o, a: a[:, 0:1], S),
     "slice_step": (lambda o, a: a[:, ::2, 1:-1], S),
+    "slice_steps": (lambda o, a: a[0:3:2, :, 1::3, ::4] - a[1:, ::-1, -4:5:2, 1:4:2][:1], S),
+    "slice_step_after_conv": (lambda o, a, w: o.conv2d(a, w)[:, :, 1::2, 0:6:5], S, (3, 4, 3, 3)),
     "slice_index": (lambda o, a: a[1, :, 2], S),
     "slice_ellipsis": (lambda o, a: a[..., -1], S),
     "pad": (lambda o, a: o.pad(a, [(0, 0), (1, 0), (2, 1), (0, 3)]), S),
     "upsample": (lambda o, a: o.upsample(a, (2, 3)), S),
     "upsample_line": (lambda o, a: o.upsample(a, (4, 1)), (2, 3, 5, 1)),
     "separate": (lambda o, a: o.separate(a) * a, S),
+    "pick": (lambda o, a: o.pick(a, o.constant([[0, 4, 1], [3, 3, 2], [0, 2, 4]])), (3, 4, 5)),
+    "pick_twice": (lambda o, a: o.square(o.pick(a, o.constant([[1, 1, 1, 4, 1, 0, 4, 1]] * 3))), (3, 2, 5)),
+    "pick_beyond": (lambda o, a: o.pick(a, o.constant([[-3, 9, 2, 1e20, -1e20, np.nan]])), (1, 2, 5)),
+    "pick_one": (lambda o, a: o.pick(a, o.constant([[0, 0]])), (1, 1, 1)),
+    "pick_after_conv": (
+        lambda o, a, w: o.pick(o.reshape(o.conv2d(a, w), (3, 3, 30)), o.constant([[5, 5, 29, 0]] * 3)),
+        S,
+        (3, 4, 3, 3),
+    ),
+    "pick_computed": (lambda o, a, b: o.pick(a, o.floor(b)) * b[:, None], (3, 1, 7), ((3, 4), APART)),
 }
 PRODUCTS = {
     "matmul": (lambda o, a, b: o.matmul(a, b), (3, 4), (4, 5)),
@@ -271,14 +285,23 @@ def arrays(group, dtype=np.float32):
     }
 
 
-def evaluate(ops, group, symbols):
-    """{(case, "value"): result, (case, "d0"): gradient of a weighted sum of it, ...} for all cases of the group."""
+def evaluate(ops, group, symbols, excusing=nullcontext):
+    """{(case, "value"): result, (case, "d0"): gradient of a weighted sum of it, ...} for all cases of the group.
+
+    excusing(): a context that each case is computed in; a case that it ends has no results.
+    """
     results = {}
-    for name, case in GROUPS[group].items():
-        arguments = [symbols[name, i] for i in range(len(case) - 1)]
-        value = case[0](ops, *arguments)
-        weights = draw(name, "weights", ops.shape(value), PLAIN)
-        gradients = ops.gradients(ops.sum(value * ops.constant(weights)), arguments)
-        results[name, "value"] = value
-        results |= {(name, f"d{i}"): one for i, one in enumerate(gradients)}
+    for name in GROUPS[group]:
+        with excusing():
+            results |= evaluate_case(ops, group, name, symbols)
     return results
+
+
+def evaluate_case(ops, group, name, symbols):
+    """The results of one case."""
+    case = GROUPS[group][name]
+    arguments = [symbols[name, i] for i in range(len(case) - 1)]
+    value = case[0](ops, *arguments)
+    weights = draw(name, "weights", ops.shape(value), PLAIN)
+    gradients = ops.gradients(ops.sum(value * ops.constant(weights)), arguments)
+    return {(name, "value"): value} | {(name, f"d{i}"): one for i, one in enumerate(gradients)}

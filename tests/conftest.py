@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+import statestream as sst
+
 TESTS = Path(__file__).resolve().parent
 ALLOWED_SKIPS = TESTS / "allowed_skips.txt"
 
@@ -21,6 +23,15 @@ ALLOWED_SKIPS = TESTS / "allowed_skips.txt"
 def root() -> Path:
     """The repository's root."""
     return TESTS.parent
+
+
+@pytest.fixture
+def example(request: pytest.FixtureRequest, root: Path) -> Iterator[sst.Session]:
+    """A session of the example that the test is named after: examples/x or examples/test_x for test_x; seed 1."""
+    names = (request.function.__name__, request.function.__name__.removeprefix("test_"))
+    (path,) = [path for name in names if (path := root / "examples" / f"{name}.st_graph").is_file()]
+    with sst.Session(path, seed=1, strict=True) as session:
+        yield session
 
 
 @pytest.fixture(scope="session")

@@ -69,9 +69,10 @@ def synapse(text: str) -> str:
     return graph(synapses="    s:\n" + "\n".join(f"        {line.strip()}" for line in text.strip().splitlines()))
 
 
-def plasticity(text: str) -> str:
-    """The graph with one more plasticity `p`, given line by line."""
-    return graph(plasticities="    p:\n" + "\n".join(f"        {line.strip()}" for line in text.strip().splitlines()))
+def plasticity(text: str, **others: str) -> str:
+    """The graph with one more plasticity `p`, given line by line, and other items as `graph` takes them."""
+    lines = "\n".join(f"        {line.strip()}" for line in text.strip().splitlines())
+    return graph(plasticities="    p:\n" + lines, **others)
 
 
 COMPLETE = LOSS.replace(", ", "\n") + "\nparameter: [[sp, image_hidden, W_0_0]]"

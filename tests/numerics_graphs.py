@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+
+import numpy as np
 from hypothesis import strategies as st
 
-from numerics_reference import ACTIVATIONS, ERRORS, FUNCTIONS
+from numerics_reference import FUNCTIONS
+from numerics_reference_functions import ACTIVATIONS, ERRORS
+from numerics_reference_kinds import pooled
 
 FAMILIES = (((1, 1), (2, 2), (4, 4)), ((1, 1), (2, 1), (6, 1)), ((1, 1), (3, 2), (6, 4)), ((1, 1), (1, 3), (2, 6)))
 SHAPES = ("full", "feature", "spatial", "scalar")
@@ -33,6 +38,8 @@ def neuron_pool(draw, shape):
     noise = rarely(draw, lambda: draw(st.sampled_from(("normal", "uniform", "Bernoulli"))), None)
     if noise:
         spec |= {"noise": noise}
+    if draw(st.integers(0, 5)) == 5:
+        spec |= {"binary": True}
     for key in ("dropout", "zoneout"):
         rate = rarely(draw, lambda: draw(st.sampled_from((0.25, 0.75))), None)
         spec |= {key: rate} if rate else {}
@@ -94,6 +101,43 @@ def synapse_pool(draw, pools, target):
     return spec | ({"unshare": unshare} if unshare else {})
 
 
+def result(draw, pools, source):
+    """What pooling and transformers have beside their own keys."""
+    spec = {"pact": [[rarely(draw, lambda: draw(st.sampled_from(PLAIN)), "Id") for _ in row] for row in source]}
+    spec |= {"ACT": draw(st.sampled_from(FINITE))}
+    return spec | rarely(draw, lambda: {"noise": "normal"}, {})
+
+
+def pooling(draw, pools):
+    """A pool that pools one of the others into one that fits, if only into itself."""
+    options = []
+    for a in pools:
+        for size, stride, padding in itertools.product((1, 2, 3, 5), (1, 2, 3), ("same", "valid")):
+            pool = ["max", size, stride, padding]
+            x = np.zeros((1, *pools[a]["shape"]))
+            fits = padding == "same" or size <= min(x.shape[2], x.shape[3] if x.shape[3] > 1 else size)
+            options += [(a, t, pool) for t in pools if fits and [*pooled(x, pool).shape[1:]] == pools[t]["shape"]]
+    source, target, pool = draw(st.sampled_from([one for one in options if one[2][1] > 1] or options))
+    spec = {"source": [[source]], "target": target, "pool": [draw(st.sampled_from(("max", "avg"))), *pool[1:]]}
+    return spec | result(draw, pools, spec["source"])
+
+
+def transformer(draw, pools):
+    """A pool that samples one of the others; what says where are pools of its own, added to the others."""
+    a, t = draw(st.sampled_from([(a, t) for a in pools for t in pools if pools[a]["shape"][0] == pools[t]["shape"][0]]))
+    space = pools[t]["shape"][1:]
+    wanted = draw(st.sampled_from(([[2, *space]], [[6, 1, 1]], [[1, 1, 1], [2, 1, 1]])))
+    names = [f"c{number}" for number in range(len(wanted))]
+    pools |= {name: neuron_pool(draw, shape) for name, shape in zip(names, wanted, strict=True)}
+    source = [[a], *([name] for name in names)]
+    return {"source": source, "target": t, "tags": ["TRANSFORMER"], **result(draw, pools, source)}
+
+
+def weighted(spec):
+    """Whether a synapse-pool has weights."""
+    return not {"func", "pool", "tags"} & spec.keys()
+
+
 def trainable(graph):
     """Entries for `parameter`: all that carry a slope."""
     for name, spec in graph["neuron_pools"].items():
@@ -101,7 +145,7 @@ def trainable(graph):
         if spec.get("noise") == "normal":
             yield ["np", name, "noise_std"]
     for name, spec in graph["synapse_pools"].items():
-        if "func" in spec:
+        if not weighted(spec):
             continue
         for f, row in enumerate(spec["source"]):
             yield from (["sp", name, f"W_{f}_{i}"] for i in range(len(row)))
@@ -112,7 +156,41 @@ def trainable(graph):
             yield ["sp", name, "M"]
 
 
+def correlated(graph):
+    """(entry for `parameter`, source, target) of the weights that a Hebbian plasticity can train."""
+    pools = graph["neuron_pools"]
+    for name, spec in graph["synapse_pools"].items():
+        plain = weighted(spec) and not spec.get("M") and spec.get("avgout", 1) == spec.get("maxout", 1) == 1
+        if not plain or pools[spec["target"]]["shape"][1:] != [1, 1]:
+            continue
+        for f, row in enumerate(spec["source"]):
+            for i, source in enumerate(row):
+                whole = not spec.get("rf", [[0, 0]] * 2)[f][i] or pools[source]["shape"][1:] == [1, 1]
+                whole &= not spec.get("ppp", [[0, 0]] * 2)[f][i]
+                whole &= spec.get("weight_shapes", [["full"] * 2] * 2)[f][i] == "full"
+                if whole and spec.get("target_shapes", [["full"] * 2] * 2)[f][i] in ("full", "feature"):
+                    yield ["sp", name, f"W_{f}_{i}"], source, spec["target"]
+
+
+OPTIMIZERS = ("grad_desc", "adam", "rmsprop")
+
+
 def plasticity(draw, graph):
+    """One of any type that the graph has something for."""
+    weights = list(correlated(graph))
+    kind = draw(st.sampled_from(("loss", "loss", "L_regularizer", *(("hebbian", "hebbian") if weights else ()))))
+    spec = {"type": kind, "optimizer": draw(st.sampled_from(OPTIMIZERS)), "lr": 0.1}
+    if kind == "loss":
+        return spec | loss(draw, graph)
+    if kind == "hebbian":
+        entry, source, target = draw(st.sampled_from(weights))
+        modus = draw(st.sampled_from(("hebbian", "anti_hebbian", "dt hebbian", "dt anti_hebbian")))
+        return spec | {"modus": modus, "source": source, "target": target, "parameter": [entry]}
+    parameters = draw(st.lists(st.sampled_from(list(trainable(graph))), min_size=1, max_size=6, unique_by=tuple))
+    return spec | {"parameter": parameters, "L1": draw(st.sampled_from((0, 0.3))), "L2": 0.2}
+
+
+def loss(draw, graph):
     """A loss over pools that are reached in their number of steps; may be refused by the graph's checks."""
     pools = graph["neuron_pools"]
     source = draw(st.sampled_from(list(pools)))
@@ -120,12 +198,9 @@ def plasticity(draw, graph):
     alike = [name for name in pools if pools[name]["shape"] == shape]
     masks = [name for name in pools if pools[name]["shape"][1:] in (shape[1:], [1, 1])]
     spec = {
-        "type": "loss",
         "loss_function": draw(st.sampled_from(list(ERRORS))),
         "source": source,
         "source_t": draw(st.integers(1, 3)),
-        "optimizer": draw(st.sampled_from(("grad_desc", "adam", "rmsprop"))),
-        "lr": 0.1,
         "ignore_split": draw(st.booleans()),
         "parameter": draw(st.lists(st.sampled_from(list(trainable(graph))), min_size=1, max_size=6, unique_by=tuple)),
     }
@@ -139,8 +214,8 @@ def plasticity(draw, graph):
 
 
 @st.composite
-def graphs(draw, plasticities=2):
-    """A graph of two or three pools, two to four synapse-pools and some plasticities, agents 1 to 3."""
+def graphs(draw, plasticities=3):
+    """A graph of two to four pools, two to four synapse-pools and some plasticities, agents 1 to 3."""
     family = draw(st.sampled_from(FAMILIES))
     graph = {"name": "random", "agents": draw(st.integers(1, 3)), "backend": "numpy", "interfaces": {}}
     pools = graph["neuron_pools"] = {
@@ -148,12 +223,19 @@ def graphs(draw, plasticities=2):
         for number in range(draw(st.integers(2, 3)))
     }
     synapses = graph["synapse_pools"] = {}
+    for make in (pooling, transformer):
+        if draw(st.integers(0, 2)) == 2:
+            synapses[make.__name__] = make(draw, pools)
     for number in range(draw(st.integers(2, 4))):
         synapses[f"s{number}"] = synapse_pool(draw, pools, draw(st.sampled_from(list(pools))))
     if rarely(draw, lambda: True, False):  # a twin with the first one's weights
         twin = synapses["s0"]
         names = [f"W_{f}_{i}" for f, row in enumerate(twin["source"]) for i in range(len(row))]
         synapses["twin"] = {**twin, "share params": {name: ["s0", name] for name in names}}
+    if draw(st.booleans()):  # a plain weight to a single pixel, which a Hebbian plasticity can train
+        pools["point"] = neuron_pool(draw, [draw(st.integers(1, 3)), 1, 1])
+        synapses["h"] = {"source": [[draw(st.sampled_from(list(pools)))]], "target": "point"}
+        synapses["h"] |= {"unshare": ["W_0_0"]} if draw(st.booleans()) else {}
     same = [(a, b) for a in pools for b in pools if pools[a]["shape"] == pools[b]["shape"]]
     if rarely(draw, lambda: True, False):
         a, b = draw(st.sampled_from(same))

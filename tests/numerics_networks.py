@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from statestream import backends
+from conformance import engine
 from statestream.catalogue import default_catalogue
 from statestream.graph import load_graph
 from statestream.numerics.arrays import array_table
@@ -51,12 +51,13 @@ def oracle_case(folder, case):
 
 
 def start(net, seed=7, states=True):
-    """Values of all arrays; random states, so that every path carries something."""
+    """Values of all arrays; random states and memories of states, so that every path carries something."""
     values = {}
     for spec in array_table(net):
+        item, kind, name = spec.key
         values[spec.key] = initial_value(net, spec.key, seed)
-        if states and spec.key[1] == "state":
-            values[spec.key] = stream(seed, spec.key[0], "test").standard_normal(spec.shape, np.float32)
+        if states and (kind == "state" or name.startswith(("source(", "target("))):
+            values[spec.key] = stream(seed, item, f"test{name}").standard_normal(spec.shape, np.float32)
     return values
 
 
@@ -68,11 +69,6 @@ def draw(step, seed=7, frame=0):
         drawn = generator.standard_normal if one.distribution == "normal" else generator.random
         result[one.key] = np.asarray(drawn(one.shape, np.float32), np.float32)
     return result
-
-
-def engine(name):
-    """A backend; all tests of one process ask for the same number of threads, for TensorFlow has one only."""
-    return backends.load(name, threads=2)
 
 
 def compiled(net, items=None, backend="numpy"):
@@ -93,6 +89,16 @@ def compiled(net, items=None, backend="numpy"):
 def compute(net, values, items=None, split=0, seed=7, backend="numpy"):
     """The outputs of one frame."""
     return compiled(net, items, backend)(values, split, seed)
+
+
+def agree(found, expected):
+    """Law 6: states within 1e-5, losses, gradients and what follows from them within 1e-4 of the largest magnitude."""
+    for key, value in expected.items():
+        scale = max(float(np.abs(value).max(initial=0)), 1e-6)
+        tolerance = 1e-5 * max(scale, 1) if key[1] == "state" else 1e-4 * scale
+        if key[1] == "update":
+            tolerance *= 10  # where a gradient is nearly 0, adam divides rounding errors by their own size
+        np.testing.assert_allclose(found[key], value, rtol=0, atol=tolerance, err_msg=str(key))
 
 
 def state(outputs, pool):

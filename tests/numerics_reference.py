@@ -11,86 +11,8 @@ import math
 
 import numpy as np
 
-ERF = np.vectorize(math.erf, otypes=[float])
-SOFTPLUS = np.vectorize(lambda x: x + math.log1p(math.exp(-x)) if x > 0 else math.log1p(math.exp(x)), otypes=[float])
-
-
-def softmax(x):
-    raised = np.exp(x - x.max(axis=1, keepdims=True))
-    return raised / raised.sum(axis=1, keepdims=True)
-
-
-def log_softmax(x):
-    shifted = x - x.max(axis=1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-
-
-def linround(x, s=0.5, b=0.5):
-    return np.where(x < b / (s + 1), s * x, np.where(x > (s + b) / (s + 1), s * x + 1 - s, x / s + b * (1 - 1 / s)))
-
-
-def spiky(x, threshold=1, saturation=2):
-    found = np.where(x < 0, 0, x)
-    found = np.where((x > threshold) & (x < saturation), 2 * saturation, found)
-    return np.where(x >= saturation, 0, found)
-
-
-ACTIVATIONS = {
-    "Id": lambda x: x,
-    "tanh": np.tanh,
-    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
-    "exp": np.exp,
-    "mexp": lambda x: -np.exp(x),
-    "square": lambda x: x**2,
-    "msquare": lambda x: -(x**2),
-    "sqrt": lambda x: np.sqrt(np.maximum(x, 0)),
-    "relu": lambda x: np.maximum(x, 0),
-    "leakyrelu": lambda x: np.where(x > 0, x, 0.1 * x),
-    "elu": lambda x: np.where(x > 0, x, np.exp(np.minimum(x, 0)) - 1),
-    "selu": lambda x: 1.0507 * np.where(x > 0, x, 1.6733 * (np.exp(np.minimum(x, 0)) - 1)),
-    "softplus": SOFTPLUS,
-    "gaussian": lambda x: np.exp(-(x**2)),
-    "softmax": softmax,
-    "log": lambda x: np.log(np.maximum(x, 1e-6)),
-    "neglog": lambda x: -np.log(np.maximum(x, 1e-6)),
-    "abs": np.abs,
-    "sign": np.sign,
-    "spiky": spiky,
-    "switchsign": lambda x: np.where(x > 1, -x, x),
-    "erf": ERF,
-    "step": lambda x: np.where(x < 0, -1.0, 1.0),
-    "rectangular": lambda x: ((x > 0) & (x < 1)).astype(float),
-    "bilinear": lambda x: np.clip(1 - np.abs(x), 0, 1),
-    "softround": lambda x: 0.5 + 0.5 * (np.tanh(2 * (x - 0.5)) + (x - 0.5) / 2) / (math.tanh(1) + 0.25),
-    "linround": linround,
-    "linroundint": lambda x: np.floor(x) + linround(x - np.floor(x)),
-    "linroundpow2": lambda x: _linroundpow2(x),
-    # expressions that the tests use
-    "0.5 * B.tanh($) + $ ** 2": lambda x: 0.5 * np.tanh(x) + x**2,
-    "$ - B.mean($, axis=1, keepdims=True)": lambda x: x - x.mean(axis=1, keepdims=True),
-    "B.relu($, thresh=0.2) - B.sigmoid(-$)": lambda x: np.maximum(x - 0.2, 0) - 1 / (1 + np.exp(x)),
-}
-
-
-def _linroundpow2(x, n=8):
-    found = linround(x)
-    for low in (2.0**i for i in range(n - 1)):
-        found = np.where(x >= low, low + low * linround((x - low) / low), found)
-    return found
-
-
-ERRORS = {
-    "MSE": lambda x, y: (x - y) ** 2,
-    "MAE": lambda x, y: np.abs(x - y),
-    "hinge": lambda x, y: np.maximum(1 - x * y, 0),
-    "negloglikelihood": lambda x, y: -y * np.log(np.maximum(x, 1e-6)),
-    # a sum over features on the scale of a mean over all elements: the mean is left to the loss
-    "categorical_crossentropy": lambda x, y: -y * np.log(np.clip(x, 1e-6, 1 - 1e-6)),
-    # a sum over features, a mean over the rest: F times what a mean over everything gives
-    "softmax_cross_entropy": lambda x, y: -x.shape[1] * y * log_softmax(x),
-    "minimize": lambda x, y: x,
-    "maximize": lambda x, y: -x,
-}
+from numerics_reference_functions import ACTIVATIONS, ERF, ERRORS, softmax
+from numerics_reference_kinds import pooled, transformed
 
 
 def convolution(x, w, stride=(1, 1), dilation=1):
@@ -176,7 +98,8 @@ class Reference:
         shape = (self.agents, *spec["shape"])
         x = np.zeros(shape)
         for one in synapses:
-            x = x + self.synapse_pool(one, states, prefix)
+            found = self.synapse_pool(one, states, prefix)
+            x = x + found * (1 - x) if spec.get("binary") else x + found
         x = self.normalised(self.noisy(x, name, spec, prefix), spec)
         unshared = spec.get("unshare") or ()
         if named(spec.get("gain_shape")):
@@ -197,23 +120,41 @@ class Reference:
     def synapse_pool(self, name, states, prefix=""):
         spec = self.graph["synapse_pools"][name]
         features, *space = self.graph["neuron_pools"][spec["target"]]["shape"]
+        binary = self.graph["neuron_pools"][spec["target"]].get("binary")
         full = (self.agents, features, *space)
         if "func" in spec:
             a, b = (states[source] for row in spec["source"] for source in row)
             return np.zeros(full) + FUNCTIONS[spec["func"]](a, b)
+        if "pool" in spec or "TRANSFORMER" in spec.get("tags", ()):
+            x, *controls = (
+                ACTIVATIONS[entry(spec.get("pact"), f, i, "Id")](states[source])
+                for f, row in enumerate(spec["source"])
+                for i, source in enumerate(row)
+            )
+            found = pooled(x, spec["pool"]) if "pool" in spec else transformed(x, controls, space)
+            return self.noisy(ACTIVATIONS[spec.get("ACT", "Id")](found), name, spec, prefix)
         groups = spec.get("avgout", 1), spec.get("maxout", 1)
         inner = spec["M"][0] if spec.get("M") else features * groups[0] * groups[1]
         product = np.ones((self.agents, inner, *space))
         for f, row in enumerate(spec["source"]):
             factor = entry(spec.get("factor_shapes"), f, default="full")
             total = np.zeros(self.reached(factor, inner, space))
+            variance = np.zeros(total.shape)
             for i, source in enumerate(row):
-                total = total + self.input(name, spec, (f, i), states[source], inner, space)
+                part = self.input(name, spec, (f, i), states[source], inner, space)
+                total = total + part
+                if binary:
+                    squares = self.input(name, spec, (f, i), states[source], inner, space, power=2)
+                    variance = variance + np.maximum(part - squares, 0)
             bias = entry(spec.get("bias_shapes"), f)
             if named(bias):
                 unshared = f"b_{f}" in (spec.get("unshare") or ())
-                total = total + spread(self.parameter(name, f"b_{f}"), bias, self.agents, unshared)
-            product = product * ACTIVATIONS[entry(spec.get("act"), f, default="Id")](total)
+                b = spread(self.parameter(name, f"b_{f}"), bias, self.agents, unshared)
+                total = total + (-b if binary else b)
+            if binary:
+                product = product * (1 + ERF(total / np.sqrt(variance + 1e-16) / math.sqrt(2))) / 2
+            else:
+                product = product * ACTIVATIONS[entry(spec.get("act"), f, default="Id")](total)
         for size, reduce in zip(groups, (np.mean, np.max), strict=True):
             grouped = [
                 reduce(product[:, c : c + size], axis=1, keepdims=True) for c in range(0, product.shape[1], size)
@@ -231,7 +172,7 @@ class Reference:
             *(space if shape in ("full", "spatial") else (1, 1)),
         )
 
-    def input(self, name, spec, place, x, inner, space):
+    def input(self, name, spec, place, x, inner, space, power=1):
         f, i = place
         reach = entry(spec.get("target_shapes"), f, i) or entry(spec.get("factor_shapes"), f, default="full")
         x = ACTIVATIONS[entry(spec.get("pact"), f, i, "Id")](x)
@@ -243,7 +184,8 @@ class Reference:
         targets = inner if reach in ("full", "feature") else 1
         w = ACTIVATIONS[entry(spec.get("weight_fnc"), f, i, "Id")](self.parameter(name, f"W_{f}_{i}"))
         lead = (self.agents,) if f"W_{f}_{i}" in (spec.get("unshare") or ()) else ()
-        w = np.zeros((*lead, targets, sources, *kernel)) + w
+        w = (np.zeros((*lead, targets, sources, *kernel)) + w) ** power
+        x = x**power
         if not rf or (width, height) == (1, 1):
             return np.einsum("bcxy,bocxy->bo" if lead else "bcxy,ocxy->bo", x, w)[:, :, None, None]
         up = [max(t // s, 1) for s, t in zip((width, height), space, strict=True)]
@@ -313,9 +255,39 @@ class Reference:
         ends.append((spec.get("mask"), spec["source_t"] if spec.get("target") is None else spec["target_t"]))
         return {pool for pool, time in ends if pool is not None and time == step}
 
-    def losses(self, name):
-        """(loss0, loss1) of a loss plasticity."""
+    def variables(self, name):
+        """What a plasticity reports and remembers."""
         spec = self.graph["plasticities"][name]
+        if spec["type"] != "hebbian":
+            losses = self.losses(name)
+            return dict(zip(("loss0", "loss1") if len(losses) == 2 else ("loss",), losses, strict=True))
+        moved = {}
+        for role in ("source", "target"):
+            moved[f"{role}(now)"] = self.values[spec[role], "state", ""]
+            moved[f"{role}(now-1)"] = self.values[name, "variable", f"{role}(now)"]
+        return moved
+
+    def correlation(self, name):
+        """The gradient of a Hebbian plasticity, from what it remembers: minus H, or H for the anti modes."""
+        spec = self.graph["plasticities"][name]
+        ((_, item, parameter),) = spec["parameter"]
+        s, t, earlier = (
+            self.values[name, "variable", memory] for memory in ("source(now-1)", "target(now)", "target(now-1)")
+        )
+        per_agent = np.zeros((self.agents, t.shape[1], *s.shape[1:]))
+        for a, ct, cs, x, y in np.ndindex(*per_agent.shape):
+            change = t[a, ct, 0, 0] - (earlier[a, ct, 0, 0] if spec["modus"].startswith("dt") else 0)
+            per_agent[a, ct, cs, x, y] = change * s[a, cs, x, y]
+        unshared = self.parameter(item, parameter).ndim == 5
+        return (per_agent if unshared else per_agent.sum(axis=0)) * (1 if "anti" in spec["modus"] else -1)
+
+    def losses(self, name):
+        """(loss0, loss1) of a loss plasticity, (loss,) of a regularizer: the last is made small."""
+        spec = self.graph["plasticities"][name]
+        if spec["type"] == "L_regularizer":
+            arrays = {self.owner(item, key): self.parameter(item, key) for _, item, key in spec["parameter"]}
+            weights = [self.values[name, "parameter", key] for key in ("L1", "L2")]
+            return (float(sum(weights[0] * np.abs(w).sum() + weights[1] * (w * w).sum() for w in arrays.values())),)
         steps = self.steps(name, *self.rollout(spec))
         x, y, end = steps[spec["source_t"]][spec["source"]], None, spec["source_t"]
         features = x.shape[1]
@@ -342,13 +314,13 @@ class Reference:
         )
 
     def slope(self, name, key, place, step=1e-5):
-        """The derivative of loss1 at one element of a parameter's array; None at an edge, where there is none."""
+        """The derivative of the loss at one element of a parameter's array; None at an edge, where there is none."""
         losses = []
         for shift in (-step, 0, step):
             moved = copy.copy(self)
             moved.values = {**self.values, key: self.values[key].copy()}
             moved.values[key][place] += shift
-            losses.append(moved.losses(name)[1])
+            losses.append(moved.losses(name)[-1])
         left, right = (losses[1] - losses[0]) / step, (losses[2] - losses[1]) / step
         return (left + right) / 2 if abs(left - right) <= 1e-6 + 0.01 * abs(left + right) else None
 

@@ -21,7 +21,10 @@ class FakeHandle:
         kinds = {"eye": "np", "mid": "np", "eye_mid": "sp", "deep": "plast", "flat": "plast", "world": "if"}
         items = {name: SimpleNamespace(kind=kind) for name, kind in kinds.items()}
         self.network: Any = SimpleNamespace(
-            name="fake", items=items, plasticities={name: items[name] for name in ("deep", "flat")}
+            name="fake",
+            items=items,
+            tags={"sense": ("eye",)},
+            plasticities={name: items[name] for name in ("deep", "flat")},
         )
         self.arrays = {
             ("mid", "parameter"): ["b", "bias"],

@@ -13,35 +13,36 @@ import numpy as np
 import pytest
 
 import backends_cases
+from conformance import BACKENDS, OTHERS, allowing_gaps, engine
 from statestream import backends
 from statestream.backends._threads import SETTERS, Crew, limit_blas
 from statestream.ccpp import _convolution
-from test_backends_conformance import OTHERS, engine
 
-ALL = ["numpy", *OTHERS]
+pytestmark = pytest.mark.conformance
 SPECIAL = (np.nan, np.inf, -np.inf, 3e38, -3e38)
 # Where only the order of operations decides whether 3e38 overflows, or a derivative at Inf or NaN is 0 or NaN.
 LOOSE = {"multiply_number", "prod_agents_kept", "prod_spatial", "power_fraction"}
 
 
 @functools.cache
-def values_of(name, group):
+def values_of(backend, group):
     """A function of the group's arrays: the value of each case."""
 
     def function(ops, symbols):
-        return {
-            case: spec[0](ops, *[symbols[case, i] for i in range(len(spec) - 1)])
-            for case, spec in backends_cases.GROUPS[group].items()
-            if case not in LOOSE
-        }
+        values = {}
+        for case, spec in backends_cases.GROUPS[group].items():
+            if case not in LOOSE:
+                with allowing_gaps(engine(backend)):
+                    values[case] = spec[0](ops, *[symbols[case, i] for i in range(len(spec) - 1)])
+        return values
 
-    return engine(name).compile(function, backends_cases.shapes(group))
+    return engine(backend).compile(function, backends_cases.shapes(group))
 
 
-@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("backend", OTHERS)
 @pytest.mark.parametrize("group", backends_cases.GROUPS)
 @pytest.mark.parametrize("special", SPECIAL)
-def test_what_is_not_finite_on_numpy_is_not_on_any_engine(name, group, special):
+def test_what_is_not_finite_on_numpy_is_not_on_any_engine(backend, group, special):
     """Law 1: a frame with NaN or Inf is not committed, so no engine may hide them, nor make some of its own."""
     # Not the kernels: whether an infinite weight meets the zeros around a source is an engine's own affair.
     for argument in (0,) if group in ("products", "conv2d") else (0, 1):
@@ -50,12 +51,12 @@ def test_what_is_not_finite_on_numpy_is_not_on_any_engine(name, group, special):
             if place == argument and array.size:
                 array.flat[array.size // 2] = special
         wanted = {case: np.isfinite(value).all() for case, value in values_of("numpy", group)(arrays).items()}
-        found = {case: np.isfinite(value).all() for case, value in values_of(name, group)(arrays).items()}
-        assert found == wanted
+        found = {case: np.isfinite(value).all() for case, value in values_of(backend, group)(arrays).items()}
+        assert found == {case: finite for case, finite in wanted.items() if case in found}
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_what_a_comparison_hides_gives_no_gradient(name):
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_what_a_comparison_hides_gives_no_gradient(backend):
     """The gradient of a branch not taken is 0, and a condition has none, even where it was Inf."""
 
     def function(ops, symbols):
@@ -65,22 +66,22 @@ def test_what_a_comparison_hides_gives_no_gradient(name):
         value = value + ops.max(ops.concatenate([x, -y * y], 0))
         return {"dy": ops.gradients(ops.sum(value), [y])[0], "value": value}
 
-    compiled = engine(name).compile(function, {"x": (3,), "y": (3,)})
+    compiled = engine(backend).compile(function, {"x": (3,), "y": (3,)})
     found = compiled({"x": np.ones(3, np.float32), "y": np.array([0.5, 2, 100], np.float32)})
     assert found["dy"].tolist() == [0, 0, 0]
     assert np.isfinite(found["value"]).all()
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_the_mean_of_equal_values_is_that_value(name):
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_mean_of_equal_values_is_that_value(backend):
     """So that a constant map is exactly 0 after its mean was subtracted; a deviation of 0 would magnify the rest."""
-    compiled = engine(name).compile(lambda ops, s: {"y": ops.mean(s["x"], 1)}, {"x": (4, 10)})
+    compiled = engine(backend).compile(lambda ops, s: {"y": ops.mean(s["x"], 1)}, {"x": (4, 10)})
     x = np.repeat(np.array([[0.1], [0.7], [1.3], [3.3]], np.float32), 10, 1)
-    np.testing.assert_array_almost_equal_nulp(compiled({"x": x})["y"], x[:, 0], 1 if name != "numpy" else 0)
+    np.testing.assert_array_almost_equal_nulp(compiled({"x": x})["y"], x[:, 0], 1 if backend != "numpy" else 0)
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_long_sums_lose_no_digits(name):
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_long_sums_lose_no_digits(backend):
     """Over the agents, and where a bias that all of them share collects its gradient."""
 
     def function(ops, symbols):
@@ -88,9 +89,9 @@ def test_long_sums_lose_no_digits(name):
         return {"sum": ops.sum(x, 0), "db": ops.gradients(ops.sum((x + b) * x), [b])[0]}
 
     x = np.random.default_rng(2).uniform(0.9, 1, (200_000, 2)).astype(np.float32)
-    found = engine(name).compile(function, {"x": x.shape, "b": (1, 2)})({"x": x, "b": np.zeros((1, 2), np.float32)})
+    found = engine(backend).compile(function, {"x": x.shape, "b": (1, 2)})({"x": x, "b": np.zeros((1, 2), np.float32)})
     wanted = x.sum(axis=0, dtype=np.float64)
-    limit = 1e-4 if name == "tensorflow" else 2e-7  # law 6, and what adding up in double precision gives
+    limit = 2e-7 if backend in ("numpy", "theano") else 1e-4  # adding up in double precision, or law 6
     np.testing.assert_allclose(found["sum"], wanted, rtol=limit)
     np.testing.assert_allclose(found["db"][0], wanted, rtol=limit)
 
@@ -119,18 +120,18 @@ def test_memory_that_nobody_reads_any_more_serves_again():
     np.testing.assert_allclose(compiled({"x": x})["y"], wanted, rtol=1e-6)
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_constants_beyond_float32_are_inf_without_a_word(name):
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_constants_beyond_float32_are_inf_without_a_word(backend):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        compiled = engine(name).compile(
+        compiled = engine(backend).compile(
             lambda ops, s: {"y": s["x"] * 1e300, "z": s["x"] + ops.constant(-1e300)}, {"x": ()}
         )
     found = compiled({"x": np.ones((), np.float32)})
     assert (float(found["y"]), float(found["z"])) == (np.inf, -np.inf)
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(
     "function",
     [
@@ -143,17 +144,17 @@ def test_constants_beyond_float32_are_inf_without_a_word(name):
         lambda ops, x: ops.transpose(x, (0, 0)),
     ],
 )
-def test_misuse_ends_at_once(name, function):
+def test_misuse_ends_at_once(backend, function):
     with pytest.raises((backends.BackendError, TypeError)):
-        engine(name).compile(lambda ops, s: {"y": function(ops, s["x"])}, {"x": (2, 3)})
+        engine(backend).compile(lambda ops, s: {"y": function(ops, s["x"])}, {"x": (2, 3)})
 
 
-@pytest.mark.parametrize("name", ["numpy", pytest.param("theano", marks=pytest.mark.slow)])
-def test_blas_uses_one_thread(name):
+@pytest.mark.parametrize("backend", ["numpy", pytest.param("theano", marks=pytest.mark.slow)])
+def test_blas_uses_one_thread(backend):
     """BLAS adds up in another order with more, so bits would depend on how many there are."""
     libraries = limit_blas(2)  # none where numpy stands on another BLAS
     assert blas_threads() == ({2} if libraries else set())
-    engine.__wrapped__(name)
+    engine.__wrapped__(backend)
     assert blas_threads() == ({1} if libraries else set())
 
 
@@ -165,10 +166,10 @@ def blas_threads():
     return {getattr(one, name)() for one in libraries for name in getters if hasattr(one, name)}
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_constants_are_copied(name):
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_constants_are_copied(backend):
     array = np.ones(3, np.float32)
-    compiled = engine(name).compile(lambda ops, s: {"y": s["x"] + ops.constant(array)}, {"x": (3,)})
+    compiled = engine(backend).compile(lambda ops, s: {"y": s["x"] + ops.constant(array)}, {"x": (3,)})
     array[...] = 5
     assert compiled({"x": np.zeros(3, np.float32)})["y"].tolist() == [1, 1, 1]
 

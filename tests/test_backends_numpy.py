@@ -9,8 +9,11 @@ import pytest
 
 import backends_cases
 from statestream import backends
+from statestream.backends._operators import Operators
+from statestream.backends._tape import Tensor
 from statestream.backends.numpy import Engine
 
+pytestmark = pytest.mark.conformance
 STEP = 1e-5
 
 
@@ -64,6 +67,52 @@ def test_gradients_are_those_of_differences(group, case):
         found = results[case, f"d{i}"].reshape(-1)[places]
         scale = max(1.0, np.max(np.abs(wanted)))
         np.testing.assert_allclose(found, wanted, rtol=1e-6, atol=2e-7 * scale)
+
+
+NO_DIFFERENCES = {
+    "stop_gradient": "its gradient is not that of differences by intention; the group `steps` shows it",
+    "gradients": "its results are values and pass no gradient; the group `steps` shows it",
+}
+
+
+def asked_for(keys, monkeypatch):
+    """The operations and operators that some cases use, directly or within another operation."""
+    used = set()
+
+    def noting(name, function):
+        def noted(*arguments, **keywords):
+            used.add(name)
+            return function(*arguments, **keywords)
+
+        return noted
+
+    with monkeypatch.context() as patch:
+        for owner in (Operators, Tensor):
+            for name in OPERATORS & vars(owner).keys():
+                patch.setattr(owner, name, noting(name, vars(owner)[name]))
+        for group, case in keys:
+
+            def noted(ops, symbols, group=group, case=case):
+                for name in backends.OPERATIONS:
+                    setattr(ops, name, noting(name, getattr(ops, name)))
+                return {"y": backends_cases.GROUPS[group][case][0](ops, *symbols.values())}
+
+            shapes = {key: shape for key, shape in backends_cases.shapes(group).items() if key[0] == case}
+            Engine().build(noted, shapes)
+    return used
+
+
+OPERATORS = {
+    "__getitem__", *(name for name, value in vars(Operators).items() if name[:2] == "__" and hasattr(value, "__code__"))
+}  # fmt: skip
+
+
+def test_every_operation_and_operator_is_compared_with_differences(monkeypatch):
+    """So that a new operation cannot be forgotten."""
+    assert {"__add__", "__rtruediv__", "__pos__"} <= OPERATORS
+    every = OPERATORS | backends.OPERATIONS
+    assert every - asked_for(SMOOTH, monkeypatch) == set(NO_DIFFERENCES)
+    assert every - asked_for(backends_cases.NAMES, monkeypatch) == set()
 
 
 def test_steps_have_the_documented_gradients():

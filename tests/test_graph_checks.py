@@ -33,6 +33,7 @@ def test_check_01_root_is_a_mapping(tmp_path: Path, text: str, found: str) -> No
     says(finding, "", "", f"found {found}", "mapping", "neuron_pools")
 
 
+@pytest.mark.proves("top.name")
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -47,6 +48,7 @@ def test_check_02_name(tmp_path: Path, line: str, message: str) -> None:
     says(finding, "", "name", message)
 
 
+@pytest.mark.proves("top.agents")
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -62,6 +64,7 @@ def test_check_03_agents(tmp_path: Path, line: str, message: str) -> None:
     says(finding, "", "agents", message)
 
 
+@pytest.mark.proves("top.neuron_pools", "top.synapse_pools", "top.plasticities", "top.interfaces")
 def test_check_04_sections_are_there(tmp_path: Path) -> None:
     findings = wrong("nothing: 1 #!\n", tmp_path)
     assert [finding.parameter for finding in findings] == [

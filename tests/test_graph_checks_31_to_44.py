@@ -7,12 +7,15 @@ from pathlib import Path
 import pytest
 
 from graph_texts import (
+    COMPLETE,
     EMPTY,
     HEAD,
     changed,
     graph,
     interface,
     load,
+    odd,
+    plasticity,
     says,
     wrong,
 )
@@ -20,6 +23,7 @@ from graph_texts import (
 # --- plasticities ---
 
 
+@pytest.mark.proves("plast.samples")
 def test_check_31_samples_exceed_agents(tmp_path: Path) -> None:
     (finding,) = wrong(changed("samples", "4"), tmp_path)
     says(finding, "p", "samples", "found 4", "more than agents, 4")
@@ -45,6 +49,14 @@ def test_check_33_34_source_and_target_exist(tmp_path: Path, number: int, key: s
 def test_check_35_equal_shapes(tmp_path: Path) -> None:
     (finding,) = wrong(changed("target", "mask"), tmp_path)
     says(finding, "p", "target", "'mask' has shape [1, 1, 1]", "[5, 1, 1]")
+
+
+def test_check_35_a_loss_without_a_target(tmp_path: Path) -> None:
+    """What tells of a target has no effect, and says so; it is still checked."""
+    lines = COMPLETE.replace("MSE", "minimize").replace("target: goal", "target: goal #!")
+    found = odd(plasticity(lines + "\nlabel_smoothing: 0.1 #!"), tmp_path)
+    for finding, key in zip(found, ("target", "label_smoothing"), strict=True):
+        says(finding, "p", key, "has no effect", "minimize has no target")
 
 
 def test_check_36_parameter_is_there(tmp_path: Path) -> None:
@@ -88,6 +100,13 @@ def test_check_38_trained_items_exist(tmp_path: Path, entry: str, words: list[st
 
 
 # --- interfaces ---
+
+
+def test_check_38_one_wrong_entry_hides_no_other(tmp_path: Path) -> None:
+    entries = "[[sp, nothing, W_0_0], [np, point, c], 7]"
+    findings = wrong(changed("parameter", entries), tmp_path)
+    messages = " ".join(finding.message for finding in findings)
+    assert len(findings) == 3 and "'nothing' does not exist" in messages and "'point' has no parameter 'c'" in messages
 
 
 @pytest.mark.parametrize("section", ["neuron_pools", "synapse_pools", "plasticities", "interfaces"])

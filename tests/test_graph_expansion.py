@@ -42,6 +42,7 @@ def test_expanding_again_changes_nothing(oracle: Path, case: str) -> None:
 # --- tag specs ---
 
 
+@pytest.mark.proves("top.tag_specs", "np.tags", "sp.tags")
 def test_tag_specs_in_the_order_of_the_file(tmp_path: Path) -> None:
     text = graph(
         pools="    p: {shape: [1, 1, 1], tags: [b, a], gain_shape: full, noise mean: 0.5}",
@@ -77,6 +78,7 @@ def tags_with(folder: Path, definitions: str, *texts: str) -> list:
     return expanded["any"]
 
 
+@pytest.mark.proves("top.globals")
 @pytest.mark.parametrize(
     ("text", "value"),
     [

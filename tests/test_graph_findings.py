@@ -18,6 +18,7 @@ from graph_texts import (
 from statestream.graph import GraphError
 
 
+@pytest.mark.proves("sp.device")
 def test_a_device_of_a_synapse_pool_is_ignored(tmp_path: Path) -> None:
     (warning,) = odd(synapse("source: [[image]]\ntarget: hidden\ndevice: gpu:1 #!"), tmp_path)
     says(warning, "s", "device", "'gpu:1' has no effect", "'hidden'")

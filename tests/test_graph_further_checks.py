@@ -190,6 +190,37 @@ def test_start_value_from_an_external_model(tmp_path: Path) -> None:
     says(finding, "", "external_models.vgg", "model_file")
 
 
+@pytest.mark.proves("top.external_models")
+@pytest.mark.parametrize(
+    ("model", "key", "words"),
+    [
+        (
+            "{type: kera, model_file: a.h5}",
+            ".type",
+            ["found the text 'kera'", "keras, safetensors", "did you mean 'keras'"],
+        ),
+        ("{type: 3, model_file: a.h5}", ".type", ["allowed: keras, safetensors"]),
+        ("{model_file: a.h5}", "", ["'type' is missing", "type, model_file"]),
+        ("{type: safetensors}", "", ["'model_file' is missing"]),
+        ("{type: keras, model_file: [a]}", ".model_file", ["allowed: a text"]),
+        ("{type: keras, model_file: ''}", ".model_file", ["allowed: a path"]),
+    ],
+)
+def test_external_models_are_checked_without_their_files(
+    tmp_path: Path, model: str, key: str, words: list[str]
+) -> None:
+    text = synapse("source: [[image]]\ntarget: hidden\ninit W_0_0: [vgg, conv1, kernel]")
+    (finding,) = wrong(text + f"external_models: {{vgg: {model}}} #!\n", tmp_path)
+    says(finding, "", f"external_models.vgg{key}", *words)
+
+
+def test_an_unknown_key_of_an_external_model_is_a_warning(tmp_path: Path) -> None:
+    text = synapse("source: [[image]]\ntarget: hidden")
+    net = load(text + "external_models: {vgg: {type: keras, model_file: a.h5, modelfile: b}}\n", tmp_path)
+    (warning,) = net.warnings
+    says(warning, "", "external_models.vgg", "unknown key 'modelfile'", "did you mean 'model_file'")
+
+
 @pytest.mark.parametrize(
     ("lines", "key", "words"),
     [
@@ -206,7 +237,7 @@ def test_start_value_from_an_external_model(tmp_path: Path) -> None:
         ("target_shapes: [[scalar]]\nrf: [[3]] #!", "rf", ["'scalar' and has no space"]),
         ("factor_shapes: [feature]\ntarget_shapes: [[scalar]]\nrf: 0", "", []),
         ("factor_shapes: [spatial]\nrf: 3", "", []),
-        ("factor_shapes: [feature]\nrf: 3\nfunc: '$00'", "", []),
+        ("factor_shapes: [feature]\nrf: 3\nfunc: B.sum($00)", "", []),
     ],
 )
 def test_what_an_input_reaches(tmp_path: Path, lines: str, key: str, words: list[str]) -> None:
@@ -306,6 +337,16 @@ def test_shared_parameters(tmp_path: Path, value: str, words: list[str]) -> None
     text = synapse(f"source: [[image]]\ntarget: hidden\nrf: 3\nshare params: {value} #!")
     (finding,) = wrong(text, tmp_path)
     says(finding, "s", "share params", *words)
+
+
+def test_a_shared_parameter_has_no_start_value_and_bounds_of_its_own(tmp_path: Path) -> None:
+    lines = "\n".join(f"{key} W_0_0: 0.5 #!" for key in ("init", "min", "max"))
+    found = odd(synapse(f"source: [[image]]\ntarget: hidden\nrf: 3\n{OF_ANOTHER}\n{lines}"), tmp_path)
+    for finding, key in zip(found, ("init", "min", "max"), strict=True):
+        says(finding, "s", f"{key} W_0_0", "has no effect", "W_0_0 is shared")
+
+
+OF_ANOTHER = "share params: {W_0_0: [image_hidden, W_0_0]}"
 
 
 def test_sharing_leads_to_the_owner(tmp_path: Path) -> None:

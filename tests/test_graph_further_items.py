@@ -150,6 +150,53 @@ def test_hebbian(tmp_path: Path) -> None:
     says(warning, "p", "parameter", "only the first")
 
 
+@pytest.mark.parametrize(
+    ("keys", "parameter", "words"),
+    [
+        ("ppp: [[4]]", "W_0_0", ["w.W_0_0 reads a projection of its source ('ppp')"]),
+        ("ppp: [[2]]", "W_0_0", ["w.W_0_0 has shape [5, 2, 4, 4]", "[5, 4, 4, 4]"]),
+        ("ppp: [[5]]", "P_0_0", ["found P_0_0", "the weight of a synapse-pool"]),
+        ("M: [5, 1]", "W_0_0", ["w.W_0_0 leads to hidden features ('M')"]),
+        ("M: [5, 1]", "M", ["found M;", "the weight of a synapse-pool"]),
+        ("bias_shapes: [full]", "b_0", ["found b_0"]),
+        ("noise: normal", "noise_std", ["found noise_std"]),
+        ("weight_shapes: [[feature]]", "W_0_0", ["w.W_0_0 has shape [5, 4, 1, 1]", "[5, 4, 4, 4]"]),
+        ("weight_shapes: [[feature]], unshare: [W_0_0]", "W_0_0", ["w.W_0_0 has shape [5, 4, 1, 1]"]),
+        ("avgout: 2", "W_0_0", ["w.W_0_0 has shape [10, 4, 4, 4]"]),
+    ],
+)
+def test_what_a_hebbian_plasticity_cannot_train(tmp_path: Path, keys: str, parameter: str, words: list[str]) -> None:
+    text = HEBBIAN.replace("[sp, hidden_point, W_0_0]", f"[sp, w, {parameter}]") + " #!"
+    synapse = f"    w: {{source: [[hidden]], target: point, {keys}}}"
+    (finding,) = wrong(plasticity(text, synapses=synapse), tmp_path)
+    says(finding, "p", "parameter", *words)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        "unshare: [W_0_0], weight_fnc: [[exp]], pact: [[relu]], min W_0_0: 0, max W_0_0: 1",
+        "share params: {W_0_0: [hidden_point, W_0_0]}",
+        "rf: [[0]], ppp: [[0]], bias_shapes: [feature], ACT: relu",
+    ],
+)
+def test_what_a_hebbian_plasticity_can_train(tmp_path: Path, keys: str) -> None:
+    synapse = f"    w: {{source: [[hidden]], target: point, {keys}}}"
+    load(plasticity(HEBBIAN.replace("hidden_point", "w"), synapses=synapse), tmp_path)
+
+
+def test_the_ends_of_a_hebbian_plasticity_are_best_those_of_its_weight(tmp_path: Path) -> None:
+    (warning,) = odd(plasticity(HEBBIAN.replace("target: point", "target: goal #!")), tmp_path)
+    says(warning, "p", "target", "found 'goal'", "the target of hidden_point.W_0_0 is 'point'")
+    text = plasticity(
+        HEBBIAN.replace("hidden_point, W_0_0", "w, W_1_1").replace("source: hidden", "source: hidden #!"),
+        pools="    other: {shape: [4, 4, 4]}",
+        synapses="    w: {source: [[image], [hidden, other]], target: point}",
+    )
+    (warning,) = odd(text, tmp_path)
+    says(warning, "p", "source", "found 'hidden'", "the source of w.W_1_1 is 'other'")
+
+
 # --- interfaces and clients ---
 
 
@@ -203,6 +250,7 @@ def test_topics_in_the_same_space_and_in_multiples(tmp_path: Path) -> None:
     says(finding, "i", "remap", "multiples of 28")
 
 
+@pytest.mark.proves("top.core_clients", "cc.type")
 @pytest.mark.parametrize(
     ("text", "key", "words"),
     [
@@ -230,6 +278,7 @@ def test_top_level_values(tmp_path: Path, key: str) -> None:
     says(finding, "", key, "found the text 'torch'")
 
 
+@pytest.mark.proves("top.seed", "top.random_seed")
 def test_one_seed_is_enough(tmp_path: Path) -> None:
     text = graph(more="random_seed: 3\nseed: 4 #!\n")
     (warning,) = odd(text, tmp_path)

@@ -55,8 +55,10 @@ external_models: {other: {type: keras, model_file: a.h5}}
         pools="    rn_image: {shape: [1, 8, 8]}\n    rn_pred: {shape: [size * 2, 1, 1], tags: [x]}",
         synapses="""
     seen: {source: [[rn_image]], target: hidden, rf: 3, init W_0_0: normal_0_1, min W_0_0: -1, max W_0_0: 1}
-    mixed: {source: [[hidden], [point]], target: hidden, M: [8, 1], avgout: 2, func: '$00 * $10'}
+    mixed: {source: [[hidden], [point]], target: hidden, M: [8, 1], avgout: 2, func: '$00 * B.sum($10)'}
     moved: {source: [[image], [grid]], target: image, tags: [TRANSFORMER]}
+    placed: {source: [[image], [zoom], [where]], target: image, tags: [TRANSFORMER], pact: [[Id], [exp], [tanh]]}
+    shrunk: {source: [[image]], target: small, pool: [max, 2, 2, same], ACT: tanh}
 """,
         plasticities="    minus: {type: loss, loss_function: minimize, source: hidden, source_t: 1,"
         " lr: rate, parameter: [[np, hidden, b]], optimizer: rmsprop, samples: 5}",
@@ -81,7 +83,11 @@ tag_specs: {x: {act: tanh, noise: normal, noise std: 0.5}}
 import: []
 seed: 3
 """,
-    ).replace("    point:", "    grid: {shape: [2, 8, 8]}\n    point:"),
+    ).replace(
+        "    point:",
+        "    grid: {shape: [2, 8, 8]}\n    zoom: {shape: [1, 1, 1]}\n"
+        "    where: {shape: [2, 1, 1]}\n    small: {shape: [3, 4, 4], binary: true}\n    point:",
+    ),
 ]
 
 RESERVED = [
@@ -91,7 +97,7 @@ RESERVED = [
     "rf",
     "share params", "source_t", "target_t", "in", "out", "remap", "period", "period offset", "period_offset", "device",
     "unshare", "init W_0_0", "init ", "init", "min W_0_0", "max W_0_0", "noise", "noise mean", "noise_mean",
-    "M", "func", "TRANSFORMER", "settings", "<dict>",
+    "M", "func", "pool", "same", "avg", "binary", "TRANSFORMER", "settings", "<dict>",
 ]  # fmt: skip
 WORDS = [
     "image", "hidden", "point", "learn", "None", "full", "loss", "_x", "x", "size", "$", "$00", "B.tanh($)", "a.b", "",

@@ -45,6 +45,7 @@ def imported(folder: Path, *entries: str, more: str = "") -> dict:
     return load(text, folder).expanded()
 
 
+@pytest.mark.proves("top.import")
 def test_import_of_a_section_fills_items_parameter_by_parameter(tmp_path: Path) -> None:
     pools = imported(tmp_path, "neuron_pools")["neuron_pools"]
     assert pools["image"] == {"shape": [3, 8, 8], "act": "relu", "dropout": 0.5}
@@ -56,6 +57,7 @@ def test_import_of_a_section_by_tag(tmp_path: Path) -> None:
     assert "more" not in imported(tmp_path, "neuron_pools.wide")["neuron_pools"]
 
 
+@pytest.mark.proves("top.import")
 def test_import_by_tag_takes_items_of_all_sections_whole(tmp_path: Path) -> None:
     expanded = imported(tmp_path, "special")
     assert {"extra", "more"} <= set(expanded["neuron_pools"]) and "extra_more" in expanded["synapse_pools"]
@@ -64,6 +66,7 @@ def test_import_by_tag_takes_items_of_all_sections_whole(tmp_path: Path) -> None
     assert expanded["neuron_pools"]["extra"] == {"shape": [1, 1, 1], "tags": ["wide", "special"]}
 
 
+@pytest.mark.proves("top.import")
 def test_import_of_definitions(tmp_path: Path) -> None:
     instance = "column: {c: {}}\npair: {p: {}}\n"
     pools = imported(tmp_path, "modules", more=instance)["neuron_pools"]

@@ -54,6 +54,7 @@ column:
 """
 
 
+@pytest.mark.proves("top.modules")
 def test_modules(tmp_path: Path) -> None:
     expanded = load(graph(pools="    ground: {shape: [4, 8, 8]}", more=MODULE), tmp_path).expanded()
     assert expanded["neuron_pools"]["left_low"] == {"shape": [4, 8, 8], "tags": ["side", "low"]}

@@ -156,6 +156,7 @@ def test_a_network_cannot_be_changed(tmp_path: Path) -> None:
     assert network.shape("image") == (3, 8, 8) and network.expanded()["neuron_pools"]["image"]["shape"] == [3, 8, 8]
 
 
+@pytest.mark.proves("top.info", "top.rollout_factor")
 def test_expanded_holds_what_is_given(tmp_path: Path) -> None:
     expanded = load(graph(more="seed: 5\nrollout_factor: 3\ninfo: {a: b}\n"), tmp_path).expanded()
     assert list(expanded) == [
@@ -177,6 +178,7 @@ def test_expanded_holds_what_is_given(tmp_path: Path) -> None:
     assert full["plasticities"]["learn"]["optimizer"] == "grad_desc"
 
 
+@pytest.mark.proves("top.random_seed", "top.backend")
 def test_seed_and_backend(tmp_path: Path) -> None:
     network = load(graph(), tmp_path)
     assert network.random_seed is None and network.backend == "theano"
@@ -189,6 +191,7 @@ def test_seed_and_backend(tmp_path: Path) -> None:
         load(graph(), tmp_path, default_backend="nothing")
 
 
+@pytest.mark.proves("np.tags")
 def test_tags(tmp_path: Path) -> None:
     network = load(
         graph(pools="    p: {shape: [1, 1, 1], tags: [x, y], device: gpu:1}\n    q: {shape: [1, 1, 1], tags: [x]}"),
@@ -236,6 +239,7 @@ def test_the_shortest_cycle(tmp_path: Path) -> None:
 # --- device groups ---
 
 
+@pytest.mark.proves("np.device", "np.backend", "sp.device")
 def test_groups(tmp_path: Path) -> None:
     text = graph(
         pools="    far: {shape: [4, 4, 4], device: cpu:1}\n    alien: {shape: [1, 1, 1], backend: numpy}",
@@ -256,6 +260,7 @@ def test_groups(tmp_path: Path) -> None:
 # --- overrides ---
 
 
+@pytest.mark.proves("top.agents", "top.backend")
 def test_agents_and_backend(tmp_path: Path) -> None:
     text = graph(pools="    p: {shape: [1, 1, 1], backend: numpy}", more="backend: theano\n")
     network = load(text, tmp_path, agents=9, backend="tensorflow")

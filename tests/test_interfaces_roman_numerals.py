@@ -29,6 +29,7 @@ def test_a_numeral_lasts_duration_plus_one_frames():
     assert set(seen["_elapsed_"].ravel()) == set(range(7))
 
 
+@pytest.mark.proves("roman_numerals.min_duration", "roman_numerals.max_duration")
 def test_durations_cover_their_range_and_no_more():
     seen = run(Player(numerals(agents=50, min_duration=2, max_duration=5)), 200)
     assert set(lengths(seen["_trigger_"])) == {3, 4, 5, 6}
@@ -107,6 +108,7 @@ def test_all_ten_are_shown_equally_often():
     assert share == pytest.approx(np.full(10, 0.1), abs=0.02)
 
 
+@pytest.mark.proves("roman_numerals.fading")
 def test_fading_rises_and_falls_linearly():
     player = Player(numerals(agents=8, min_duration=10, max_duration=10, fading=4))
     seen = run(player, 60)
@@ -117,6 +119,7 @@ def test_fading_rises_and_falls_linearly():
         np.testing.assert_allclose(seen["rn_image"][n], wanted, rtol=1e-6)
 
 
+@pytest.mark.proves("roman_numerals.fading")
 def test_without_fading_it_is_always_in_full_strength():
     seen = run(Player(numerals(agents=8, min_duration=3, max_duration=3, fading=0)), 20)
     np.testing.assert_array_equal(seen["rn_image"], seen["_image_"])
@@ -157,6 +160,7 @@ def test_images_need_not_be_square(size):
     assert (covered[:, size[1] // 10 : size[1] * 2 // 3] > 0.2).all()  # all strokes run from top to bottom
 
 
+@pytest.mark.proves("if.out")
 @pytest.mark.parametrize("left_out", ["image", "label"])
 def test_an_output_can_be_left_out(left_out):
     seen = run(Player(numerals(agents=3, **{left_out: None})), 10)
@@ -174,6 +178,7 @@ def test_one_agent():
 # --- single mode ---
 
 
+@pytest.mark.proves("if.mode")
 def test_in_single_mode_all_agents_show_agent_0():
     seen = run(Player(numerals(agents=6, mode=1, min_duration=3, max_duration=5)), 40)
     for name in ("rn_image", "rn_label", "_trigger_", "_delay_", "_truth_"):
@@ -193,6 +198,7 @@ def test_a_change_of_mode_begins_anew():
     assert 0 < run(player, 20)["_trigger_"][10:].sum(axis=1).max() < 40
 
 
+@pytest.mark.proves("if.mode")
 def test_modes_of_data_sets_act_like_batch():
     seen = [run(Player(numerals(mode=mode)), 20)["rn_image"] for mode in (0, 2, 3)]
     np.testing.assert_array_equal(seen[0], seen[1])
@@ -233,6 +239,7 @@ def test_delays_within_a_numeral_are_all_measured():
     assert (counts[LONGEST:] == 0).all()
 
 
+@pytest.mark.proves("if.in")
 def test_accuracy_is_that_of_the_answers():
     """A reader that takes every class for the next one, and every fourth agent rightly."""
     player = Player(numerals(agents=64, min_duration=6, max_duration=6, **{"conf-mat mean over": 100}))
@@ -256,6 +263,7 @@ def test_a_map_of_answers_is_scored_pixel_by_pixel():
     assert player.variables["_acc_"][:LONGEST] == pytest.approx(5 / 6)
 
 
+@pytest.mark.proves("roman_numerals.conf-mat window", "roman_numerals.conf-mat mean over")
 def test_window_and_mean_are_those_of_the_graph():
     player = Player(numerals(**{"conf-mat window": 12, "conf-mat mean over": 5}))
     assert player.variables["_acc_"].shape == (12,)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from numerics_networks import network
 from statestream import backends
+from statestream.catalogue import default_catalogue
+from statestream.graph import GraphError, load_graph
 from statestream.numerics.activations import ACTIVATIONS
 from statestream.numerics.declarations import FUNCTIONS as DECLARED
 from statestream.numerics.errors import UnsupportedError
@@ -162,6 +165,16 @@ def test_softmax_cross_entropy_takes_logits_and_sums_over_features():
     assert loss("softmax_cross_entropy", -x, one_hot(10, 3)) == pytest.approx(1000 + math.log(9), rel=1e-5)
 
 
+@pytest.mark.proves("lossfn.softmax_cross_entropy")
+def test_softmax_cross_entropy_by_hand():
+    """-Σ y ln p over features, with p = e^x / Σ e^x; the mean over two agents of two pixels each."""
+    x = np.log(np.array([[[1, 2], [1, 6], [2, 8]], [[3, 1], [3, 1], [4, 1]]], float))[..., None]  # p: x / its sum
+    y = np.array([[[1, 0], [0, 0], [0, 1]], [[0, 0.5], [1, 0.5], [0, 0]]], float)[..., None]
+    wanted = -(math.log(1 / 4) + math.log(8 / 16) + math.log(3 / 10) + math.log(1 / 3)) / 4
+    assert loss("softmax_cross_entropy", x, y) == pytest.approx(wanted, rel=1e-6)
+    assert loss("softmax_cross_entropy", x + 100, y) == pytest.approx(wanted, rel=1e-5)
+
+
 def test_other_losses():
     x, y = np.array([1.0, -2.0]).reshape(2, 1, 1, 1), np.array([0.5, 1.0]).reshape(2, 1, 1, 1)
     assert loss("MSE", x, y) == pytest.approx((0.25 + 9) / 2)
@@ -220,6 +233,17 @@ def test_adam_by_hand():
     assert increments("adam", gradients, lr=0.01, momentum=0.8, decay=0.95) == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.proves("optimizer.adam")
+def test_adam_is_algorithm_1_of_its_paper():
+    """Kingma & Ba 2015 with their constants: moments corrected for their start at 0; only epsilon stands elsewhere."""
+    gradients, m, v, expected = [0.5, -1.0, 2.0, 0.25, 0.1], 0.0, 0.0, []
+    for t, g in enumerate(gradients, 1):
+        m, v = 0.9 * m + (1 - 0.9) * g, 0.999 * v + (1 - 0.999) * g**2
+        corrected_m, corrected_v = m / (1 - 0.9**t), v / (1 - 0.999**t)
+        expected.append(-0.001 * corrected_m / (math.sqrt(corrected_v) + 1e-8))
+    assert increments("adam", gradients, lr=0.001, momentum=0.9, decay=0.999) == pytest.approx(expected, rel=5e-4)
+
+
 def test_adam_has_the_usual_defaults():
     assert {each.name: each.default for each in OPTIMIZERS["adam"].parameters} == {
         "lr": 1e-3,
@@ -260,7 +284,8 @@ WRONG = {
     "B.conv2d($, $)": "its shape [2, 2, 2, 2] does not fit [2, 3, 2, 2]",
     "B.relu($, thresh=[1])": "B.relu: a tensor or a number is needed",
     "B.softround($, p=0)": "B.softround: float division by zero",
-    "B.mean($, axis=1)": "its shape [2, 2, 2] does not fit [2, 3, 2, 2]",
+    "B.mean($, axis=1)": "its shape [2, 2, 2] does not fit [2, 3, 2, 2]; keepdims=True keeps reduced axes",
+    "B.reshape(B.mean($, axis=0), [3, 2, 2])": "its shape [3, 2, 2] does not fit [2, 3, 2, 2]",
     "B.reshape($, [1, 2, 3, 2, 2])": "its shape [1, 2, 3, 2, 2] does not fit",
     "$ + [1, 2]": "'+' needs tensors or numbers, not a list",
     "$ * 'x'": "'*' needs tensors or numbers, not 'x'",
@@ -300,9 +325,18 @@ PARTS = {
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_a_step_is_refused_before_any_engine_compiles_it(part):
+def test_the_checks_of_a_graph_try_expressions_out(part):
     pool, synapse_pool, place = PARTS[part]
     shape = [2, 3, 3]
-    net = network({"a": {"shape": shape}, "t": {"shape": shape, **pool}}, {"a_t": {"rf": 1, **synapse_pool}})
-    with pytest.raises(UnsupportedError, match=rf"^{place}: .* cannot be computed"):
-        Step(net, ["t"])
+    with pytest.raises(GraphError, match=rf"{place}: .* cannot be computed") as found:
+        network({"a": {"shape": shape}, "t": {"shape": shape, **pool}}, {"a_t": {"rf": 1, **synapse_pool}})
+    assert [f"{finding.item}.{finding.parameter}" for finding in found.value.findings] == [place]
+
+
+def test_a_step_is_refused_before_any_engine_compiles_it():
+    """A catalogue without that check leaves it to the step."""
+    graph = {"name": "test", "agents": 4, "synapse_pools": {}, "plasticities": {}, "interfaces": {}}
+    graph["neuron_pools"] = {"a": {"shape": [2, 3, 3], "act": "B.max($, axis=1)"}}
+    net = load_graph(graph, catalogue=replace(default_catalogue(), refusals=None))
+    with pytest.raises(UnsupportedError, match=r"^a.act: .* cannot be computed"):
+        Step(net, ["a"])

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from conformance import BACKENDS
 from numerics_networks import ORACLE_CASES, compiled, compute, oracle_case, start, state
 
-ENGINES = ("numpy", "tensorflow", pytest.param("theano", marks=pytest.mark.slow))
+pytestmark = pytest.mark.conformance
 
 
 def close(found, expected, absolute, relative):
@@ -16,7 +17,7 @@ def close(found, expected, absolute, relative):
     np.testing.assert_allclose(found, expected, rtol=0, atol=absolute + relative * scale)
 
 
-@pytest.mark.parametrize("backend", ENGINES)
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("case", ORACLE_CASES)
 def test_three_frames_of_states(oracle, case, backend):
     net, numbers, values = oracle_case(oracle, case)
@@ -35,7 +36,7 @@ OPTIMIZERS = {
 }
 
 
-@pytest.mark.parametrize("backend", ENGINES)
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("kind", OPTIMIZERS)
 @pytest.mark.parametrize("case", ["feedforward", "language", "learning"])
 def test_losses_gradients_and_updates(oracle, case, kind, backend):

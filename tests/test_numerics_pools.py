@@ -296,12 +296,9 @@ def test_functional_pools():
 
 
 REFUSED = {
-    "binary": ({"t": {"binary": True}}, {}),
-    "tags": ({}, {"tags": ["TRANSFORMER"], "source": [["a"], ["b"]]}),
     "dilation": ({}, {"dilation": [[2]]}),
     "rf": ({}, {"rf": 3, "factor_shapes": ["feature"]}),
     "target_shapes": ({}, {"factor_shapes": ["feature"], "target_shapes": [["full"]]}),
-    "init W_0_0": ({}, {"init W_0_0": ["model", "layer", "kernel"]}),
 }
 
 
@@ -309,8 +306,7 @@ REFUSED = {
 def test_what_cannot_be_computed_is_refused(parameter):
     pool, synapse_pool = REFUSED[parameter]
     pools = {"a": {"shape": [2, 4, 4]}, "b": {"shape": [2, 4, 4]}, "t": {"shape": [2, 4, 4], **pool.get("t", {})}}
-    models = {"model": {"type": "keras", "model_file": "model.h5"}}
     with pytest.raises((GraphError, UnsupportedError)) as found:  # the checks of a graph find some of it before
-        net = network(pools, {"a_t": {"source": [["a"]], "target": "t", **synapse_pool}}, external_models=models)
+        net = network(pools, {"a_t": {"source": [["a"]], "target": "t", **synapse_pool}})
         Step(net, ["t"])
     assert re.search(rf"\b(a_t|t)\.{parameter}: ", str(found.value))

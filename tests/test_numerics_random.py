@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import numerics_reference
+from conformance import OTHERS, allowing_gaps, engine
 from numerics_graphs import graphs
-from numerics_networks import draw, engine, start
+from numerics_networks import draw, start
 from statestream.backends.numpy import Engine
 from statestream.catalogue import default_catalogue
 from statestream.graph import GraphError, load_graph
@@ -78,8 +79,8 @@ def test_numpy_agrees_with_a_second_computation(graph):
 
 
 def check_learning(net, name, values, outputs, reference):
-    """Losses, some derivatives, and what the optimizer makes of the gradients."""
-    for part, wanted in zip(("loss0", "loss1"), reference.losses(name), strict=True):
+    """Variables, some derivatives, and what the optimizer makes of the gradients."""
+    for part, wanted in reference.variables(name).items():
         np.testing.assert_allclose(outputs[name, "variable", part], wanted, rtol=1e-6, atol=1e-9)
     spec = net.plasticities[name]
     rates = {key[2]: float(value) for key, value in values.items() if key[:2] == (name, "parameter")}
@@ -87,16 +88,23 @@ def check_learning(net, name, values, outputs, reference):
         gradient = outputs.get((name, "variable", f"grad.{kind}.{item}.{parameter}"))
         if gradient is None:
             continue  # another entry stands for this shared array
-        item_of_array, name_of_array = reference.owner(item, parameter)
-        places = np.random.default_rng(0).permutation(gradient.size)[:2]
-        for place in (np.unravel_index(int(flat), gradient.shape) for flat in places):
-            slope = reference.slope(name, (item_of_array, "parameter", name_of_array), place)
-            if slope is not None:
-                scale = max(0.1, float(np.abs(gradient).max()))
-                np.testing.assert_allclose(gradient[place], slope, rtol=1e-3, atol=1e-5 * scale)
+        if spec["type"] == "hebbian":
+            np.testing.assert_allclose(gradient, reference.correlation(name), rtol=1e-6, atol=1e-9)
+        else:
+            check_slopes(name, reference.owner(item, parameter), gradient, reference)
         memory = (0.0, np.zeros(gradient.shape), np.zeros(gradient.shape))
         increment, _ = numerics_reference.optimized(spec.get("optimizer"), gradient, memory, rates)
         np.testing.assert_allclose(outputs[name, "update", f"{item}.{parameter}"], increment, rtol=1e-6, atol=1e-9)
+
+
+def check_slopes(name, owner, gradient, reference):
+    """The gradient at two elements of a parameter's array."""
+    places = np.random.default_rng(0).permutation(gradient.size)[:2]
+    for place in (np.unravel_index(int(flat), gradient.shape) for flat in places):
+        slope = reference.slope(name, (owner[0], "parameter", owner[1]), place)
+        if slope is not None:
+            scale = max(0.1, float(np.abs(gradient).max()))
+            np.testing.assert_allclose(gradient[place], slope, rtol=1e-3, atol=1e-5 * scale)
 
 
 @some(25)
@@ -169,15 +177,18 @@ def compared():
     return found
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("backend", ["tensorflow", "theano"])
+@pytest.mark.conformance
+@pytest.mark.parametrize("backend", OTHERS)
 def test_engines_agree_on_random_graphs(backend):
     """Law 6; where numpy itself loses digits (a deviation of nearly 0 is divided by), another engine may too."""
     for net, values, single, double in compared():
-        found = computed(net, values, backend=backend)
-        for key, wanted in double.items():
+        found = {}
+        with allowing_gaps(engine(backend)):
+            found = computed(net, values, backend=backend)
+        for key, wanted in double.items() if found else ():
             scale = float(np.abs(wanted).max(initial=0))
             lost = 20 * float(np.abs(single[key] - wanted).max(initial=0))
             limit = 1e-5 * max(1, scale) if key[1] == "state" else 1e-4 * max(1e-3, scale)
-            if key[1] != "update":  # adam divides rounding errors by their own size
+            # adam and rmsprop divide rounding errors by their own size; what grad_desc makes of a gradient is bounded
+            if key[1] != "update" or net.items[key[0]].get("optimizer") == "grad_desc":
                 np.testing.assert_allclose(found[key], wanted, rtol=0, atol=limit + lost, err_msg=str(key))

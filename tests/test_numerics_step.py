@@ -7,12 +7,13 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from numerics_networks import busy_network, compiled, compute, draw, loss, network, start, state
+from conformance import OTHERS
+from numerics_networks import agree, busy_network, compiled, compute, draw, loss, network, start, state
 from statestream.catalogue import default_catalogue
 from statestream.graph import load_graph
 from statestream.numerics.apply import apply_updates
 from statestream.numerics.step import SPLIT, Step
-from statestream.numerics.synapse_pool import SynapsePool
+from statestream.numerics.synapse_pools.weighted import WeightedPool
 
 VECTOR = {"shape": [3, 1, 1]}
 
@@ -47,13 +48,13 @@ def test_a_synapse_pool_that_a_step_lacks_is_left_out_of_its_sum():
 
 def test_one_step_ahead_is_computed_once(monkeypatch, root):
     calls = Counter()
-    original = SynapsePool.output
+    original = WeightedPool.output
 
     def counted(pool, *arguments):
         calls[pool.name] += 1
         return original(pool, *arguments)
 
-    monkeypatch.setattr(SynapsePool, "output", counted)
+    monkeypatch.setattr(WeightedPool, "output", counted)
     net = load_graph(root / "examples" / "demo.st_graph", catalogue=default_catalogue(), agents=2)
     values = start(net)
     calls.clear()
@@ -284,8 +285,8 @@ def test_a_partition_changes_no_bit(partition):
             np.testing.assert_array_equal(value, whole[key], err_msg=str(key))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("backend", ["tensorflow", "theano"])
+@pytest.mark.conformance
+@pytest.mark.parametrize("backend", OTHERS)
 def test_a_partition_changes_little_on_an_engine(backend):
     """Law 3: at most 1e-5 of an array's largest magnitude."""
     net = busy_network()
@@ -315,24 +316,14 @@ def test_synapse_pools_come_with_their_targets():
 # --- the engines, and the demo --------------------------------------------------------------------------------------
 
 
-def agree(found, expected):
-    """Law 6: states within 1e-5, losses, gradients and what follows from them within 1e-4 of the largest magnitude."""
-    for key, value in expected.items():
-        scale = max(float(np.abs(value).max(initial=0)), 1e-6)
-        tolerance = 1e-5 * max(scale, 1) if key[1] == "state" else 1e-4 * scale
-        if key[1] == "update":
-            tolerance *= 10  # where a gradient is nearly 0, adam divides rounding errors by their own size
-        np.testing.assert_allclose(found[key], value, rtol=0, atol=tolerance, err_msg=str(key))
-
-
-@pytest.mark.parametrize("backend", ["tensorflow", pytest.param("theano", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("backend", OTHERS)
 def test_engines_agree_with_the_reference(backend):
     net = busy_network()
     values = start(net)
     agree(compute(net, values, split=2, backend=backend), compute(net, values, split=2))
 
 
-@pytest.mark.parametrize("backend", ["tensorflow", pytest.param("theano", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("backend", OTHERS)
 def test_engines_agree_on_the_demo(backend, root):
     net = load_graph(root / "examples" / "demo.st_graph", catalogue=default_catalogue(), agents=16)
     values = start(net)

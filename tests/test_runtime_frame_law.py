@@ -96,6 +96,7 @@ def close(found: Any, wanted: Any, name: str) -> None:
     np.testing.assert_allclose(found, wanted, rtol=0, atol=2e-6 * max(1.0, float(np.abs(wanted).max())), err_msg=name)
 
 
+@pytest.mark.proves("plast.startframe", "plast.period", "plast.period offset", "if.period", "np.period")
 @pytest.mark.parametrize("groups", GROUPS.values(), ids=GROUPS)
 def test_frames_follow_the_law(groups: dict[str, str]) -> None:
     network = {

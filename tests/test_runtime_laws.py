@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import statestream as sst
+from conformance import OTHERS
 from engines import assert_equal_bits, everything, running
 from nets import COUNTER, LEARNER, READER, changed
 from sabotage import sabotage
@@ -30,6 +31,7 @@ def test_law_1_states_advance_together() -> None:
             assert (session["behind"].state == frame - 1).all()
 
 
+@pytest.mark.proves("if.out", "if.remap", "if.type")
 def test_law_1_interface_output_is_the_state_one_frame_after_it_was_written() -> None:
     with sst.Session(READER, seed=1) as session:
         seen = 0.0
@@ -61,6 +63,7 @@ def test_law_1_increments_act_from_the_next_frame_on_and_parameters_are_clipped(
         assert moved and clipped
 
 
+@pytest.mark.proves("np.period", "np.period offset")
 def test_law_1_period_and_offset() -> None:
     slow = changed(COUNTER, count={"period": 3, "period offset": 1})
     with sst.Session(slow) as session:
@@ -72,6 +75,7 @@ def test_law_1_period_and_offset() -> None:
         assert counts == [0, 1, 1, 1, 2, 2, 2, 3]
 
 
+@pytest.mark.proves("np.at start")
 @pytest.mark.parametrize(("flag", "runs"), [(0, True), (1, False), (2, False)])
 def test_law_1_at_start(flag: int, runs: bool) -> None:
     with sst.Session(changed(COUNTER, count={"at start": flag})) as session:
@@ -145,6 +149,7 @@ PARTITIONS: list[dict[str, dict[str, Any]]] = [
 ]
 
 
+@pytest.mark.proves("np.device", "plast.device")
 @pytest.mark.parametrize("partition", PARTITIONS)
 def test_law_3_the_partition_does_not_change_a_bit(partition: dict[str, dict[str, Any]]) -> None:
     assert_equal_bits(run(LEARNER), run(changed(LEARNER, **partition)))
@@ -183,8 +188,8 @@ def test_law_4_the_draws_of_a_frame_do_not_depend_on_what_else_runs_in_it() -> N
                 np.testing.assert_array_equal(sometimes["goal"].state, goal)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("backend", ["tensorflow", "theano"])
+@pytest.mark.conformance
+@pytest.mark.parametrize("backend", OTHERS)
 def test_laws_4_and_6_engines_agree_with_the_reference_noise_included(backend: str) -> None:
     reference = run(LEARNER, 6)
     with running(backend, LEARNER, seed=5) as session:

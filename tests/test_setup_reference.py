@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -17,6 +21,7 @@ from statestream.graph.catalogue import (
     Parameter,
     PlasticityDeclaration,
     Topic,
+    Variable,
 )
 
 
@@ -45,7 +50,14 @@ def test_what_a_declaration_says_is_printed(generator: ModuleType) -> None:
             Parameter("noise_mean", "float", 0.0, aliases=("noise mean",), when=("noise", ("normal",))),
         ),
         synapse_pool=(Parameter("init", "init", "xavier", per_array=True), Parameter("rf", "int", 0, layout="inputs")),
-        plasticities={"loss": PlasticityDeclaration("loss", "loss", (Parameter("source", "pool", required=True),))},
+        plasticities={
+            "loss": PlasticityDeclaration(
+                "loss",
+                "loss",
+                (Parameter("source", "pool", required=True),),
+                variables=(Variable("loss1", "of learners"), Variable("seen", "the last state", "source")),
+            )
+        },
         optimizers={"grad_desc": OptimizerDeclaration("grad_desc", (rate,), "steepest descent")},
         activations={"relu": ActivationDeclaration("relu", {"thresh": 0}, "max(x - thresh, 0)")},
         interfaces={
@@ -62,6 +74,8 @@ def test_what_a_declaration_says_is_printed(generator: ModuleType) -> None:
         "| `init ARRAY` | init | `xavier` |",
         "a list of lists laid out as `source`",
         "| `source` | pool | required |",
+        "| `loss1` | a number | of learners |",
+        "| `seen` | of the state of `source` | the last state |",
         "| `lr` | float, at least 0 | `0.001` | learning rate. Can be changed while the session runs. |",
         "| `relu` | `thresh=0` | max(x - thresh, 0) |",
         "| `light` | out (into the network) | [1 or 3, any, width], X and Y multiples of 4, X and Y as `dark` |",
@@ -69,3 +83,19 @@ def test_what_a_declaration_says_is_printed(generator: ModuleType) -> None:
         "### `type: watch`\n\nit watches\n",
     ):
         assert expected in text
+
+
+def test_the_tables_of_the_numerics_page_are_up_to_date(root: Path, tmp_path: Path) -> None:
+    tool = root / "tools" / "make_numerics.py"
+    command = [sys.executable, str(tool), "--check"]
+    found = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(root)})
+    assert (found.returncode, found.stdout, found.stderr) == (0, "", "")
+    for folder in ("docs", "tools"):
+        (tmp_path / folder).mkdir()
+    for name in ("make_numerics.py", "make_reference.py"):
+        shutil.copy(root / "tools" / name, tmp_path / "tools" / name)
+    page = (root / "docs" / "numerics.md").read_text(encoding="utf-8")
+    (tmp_path / "docs" / "numerics.md").write_text(page.replace("| `tanh` |", "| `tan` |"), encoding="utf-8")
+    command[1] = str(tmp_path / "tools" / "make_numerics.py")
+    found = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(root)})
+    assert (found.returncode, found.stderr) == (1, "") and "not current" in found.stdout

@@ -168,6 +168,9 @@ def candidates(text: str) -> list[str]:
         ("set nobody ", []),
         ("set mid b ", []),
         ("? spl", ["split"]),
+        ("capture ", ["start ", "stop "]),
+        ("capture start f.h5 e", ["eye ", "eye_mid "]),
+        ("capture start f.h5 eye #", ["#sense "]),
         ("stream ", []),
         ("show eye ", []),
         ("nonsense ", []),
@@ -232,6 +235,8 @@ def test_loss_in_the_status_line() -> None:
     assert Loss(handle).read() == "deep 0.1235"  # type: ignore[arg-type]
     del handle.network.plasticities["flat"]
     assert Loss(handle).read() == "loss 0.1235"  # type: ignore[arg-type]
+    handle.arrays["deep", "variable"] = ["loss"]  # that of a regularizer is none that says how well it learns
+    assert Loss(handle).read() == ""  # type: ignore[arg-type]
     handle.network.plasticities.clear()
     assert Loss(handle).read() == ""  # type: ignore[arg-type]
     assert Loss(FakeHandle(frame=0)).read() == ""  # type: ignore[arg-type]

@@ -23,6 +23,12 @@ from statestream.terminal.text import commands, failure, json_line, one_line, sa
         ("# only a comment", []),
         ("stream 5 # five frames; exit", ["stream 5"]),
         ("show a#b", ["show a#b"]),
+        ("capture start f #tag #other # and; more", ["capture start f #tag #other"]),
+        ("stream 5 #", ["stream 5"]),
+        ("stream 5; #exit", ["stream 5"]),
+        ("capture start 'a;b # c' x; step", ["capture start 'a;b # c' x", "step"]),
+        ('capture start "it\'s;" x', ['capture start "it\'s;" x']),
+        ("set a b 'unclosed; exit", ["set a b 'unclosed", "exit"]),
         ("stream 1;#exit", [["stream 1", "#exit"][0], "#exit"]),
     ],
 )

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from statestream.graph.catalogue import Catalogue, Dimension, InterfaceDeclaration, Parameter, Topic
+from statestream.graph.catalogue import Catalogue, Dimension, InterfaceDeclaration, Parameter, Topic, Variable
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "docs" / "reference.md"
@@ -109,6 +109,15 @@ def topics(direction: str, declared: Iterable[Topic]) -> Iterable[tuple[str, str
         yield f"`{topic.name}`", direction, shape, topic.help
 
 
+def variables(declared: Iterable[Variable]) -> list[str]:
+    """A table of what a plasticity reports and remembers."""
+    rows = [
+        (f"`{each.name}`", f"of the state of `{each.shape_of}`" if each.shape_of else "a number", each.help)
+        for each in declared
+    ]
+    return table(("variable", "shape", "meaning"), rows)
+
+
 def planned(text: str, available: bool) -> list[str]:
     """A description, marked where the thing is declared but not built yet."""
     note = "" if available else "*Declared, so that graphs with it load; not built yet.* "
@@ -152,8 +161,9 @@ def reference(catalogue: Catalogue) -> str:
     lines += ["## Synapse-pools", "", *parameters(catalogue.synapse_pool)]
     lines += ["## Plasticities", "", *parameters(catalogue.plasticity)]
     for plasticity in catalogue.plasticities.values():
-        lines += [f"### `type: {plasticity.type}`", "", *planned(plasticity.help, plasticity.available)]
+        lines += [f"### `type: {plasticity.type}`", "", *planned(plasticity.help, available=True)]
         lines += parameters(plasticity.parameters)
+        lines += variables(plasticity.variables)
     lines += ["## Optimizers", ""]
     for optimizer in catalogue.optimizers.values():
         lines += [f"### `optimizer: {optimizer.name}`", "", *planned(optimizer.help, available=True)]

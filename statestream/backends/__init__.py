@@ -10,9 +10,9 @@ import importlib
 import pkgutil
 from os import PathLike
 
-from statestream.backends.base import Backend, BackendError, Operations
+from statestream.backends.base import OPERATIONS, Backend, BackendError, Operations, UnsupportedOperation
 
-__all__ = ["NAMES", "Backend", "BackendError", "Operations", "load"]
+__all__ = ["NAMES", "OPERATIONS", "Backend", "BackendError", "Operations", "UnsupportedOperation", "load"]
 
 NAMES: tuple[str, ...] = tuple(
     sorted(found.name for found in pkgutil.iter_modules(__path__) if found.name != "base" and found.name[0] != "_")

@@ -65,6 +65,13 @@ def spans(x_shape: Sequence[int], w_shape: Sequence[int], stride: Pair, dilation
     )
 
 
+def pick_shape(x_shape: Sequence[int], index_shape: Sequence[int]) -> tuple[int, int, int]:
+    """Shape of pick(x, index). Raises BackendError if they do not fit."""
+    if len(x_shape) != 3 or len(index_shape) != 2 or x_shape[0] != index_shape[0]:
+        raise BackendError(f"pick: {tuple(x_shape)} and index {tuple(index_shape)} do not fit")
+    return x_shape[0], x_shape[1], index_shape[1]
+
+
 def axes_of(axis: Axis, rank: int) -> tuple[int, ...]:
     """The reduced axes as increasing non-negative numbers; None means all."""
     given = range(rank) if axis is None else (axis,) if isinstance(axis, int) else axis

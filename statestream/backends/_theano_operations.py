@@ -14,7 +14,7 @@ from pytensor.tensor.special import log_softmax, softmax
 
 from statestream.backends._operators import Operators
 from statestream.backends._shapes import Axis, BackendError, Pair, Span, axes_of, resolved_shape
-from statestream.backends._theano_ops import convolve, larger, multiply, root, smaller
+from statestream.backends._theano_ops import Pick, convolve, larger, multiply, root, smaller
 from statestream.backends.base import Operations
 
 ARITHMETIC: dict[str, Callable[..., Any]] = {
@@ -188,6 +188,9 @@ class _TheanoOperations(Operations):
         shape = [low + length + high for (low, high), length in zip(widths, x.shape, strict=True)]
         inner = tuple(slice(low, low + length) for (low, _), length in zip(widths, x.shape, strict=True))
         return Tensor(pt.set_subtensor(pt.zeros(shape, "float32")[inner], x.symbol))
+
+    def pick(self, x: Any, index: Any) -> Tensor:
+        return each(Pick(), x, index)
 
     def matmul(self, a: Any, b: Any) -> Tensor:
         return each(multiply, a, b)

@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 import pytensor.scalar as ps
 import pytensor.tensor as pt
+from pytensor.gradient import disconnected_type
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 from pytensor.tensor.elemwise import Elemwise
 
-from statestream.backends._shapes import Span
+from statestream.backends._picking import given_back, taken
+from statestream.backends._shapes import Span, pick_shape
 from statestream.backends._threads import Crew
 from statestream.ccpp import _convolution
 
@@ -176,6 +178,46 @@ def convolve(x: Symbol, w: Symbol, across: Span, along: Span) -> Symbol:
         return product.reshape((agents, features, across.out, along.out))
     product = multiply(Unfold(across, along, True)(x), flipped(kernel))
     return product.reshape((agents, across.out, along.out, features)).dimshuffle(0, 3, 1, 2)
+
+
+class Pick(FilledOp):
+    """x [B, C, N] at index [B, M] -> [B, C, M]."""
+
+    __props__ = ()
+
+    def make_node(self, x: Symbol, index: Symbol) -> Apply:
+        """The application to a source and an index."""
+        return Apply(self, [x, index], [result(pick_shape(x.type.shape, index.type.shape))])
+
+    def fill(self, out: np.ndarray, *arrays: np.ndarray) -> None:
+        """Take along the last axis."""
+        np.copyto(out, taken(*arrays))
+
+    def connection_pattern(self, node: Apply) -> list[list[bool]]:
+        """The index has no gradient."""
+        return [[True], [False]]
+
+    def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Symbol]:
+        """Give the gradient back to where it was taken."""
+        x, index = inputs
+        return [GiveBack(x.type.shape[2])(cotangents[0], index), disconnected_type()]
+
+
+class GiveBack(FilledOp):
+    """The adjoint of Pick, [B, C, M] -> [B, C, length]: added up in double precision, in the order of the index."""
+
+    __props__ = ("length",)
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+
+    def make_node(self, g: Symbol, index: Symbol) -> Apply:
+        """The application to a gradient and an index."""
+        return Apply(self, [g, index], [result((*g.type.shape[:2], self.length))])
+
+    def fill(self, out: np.ndarray, *arrays: np.ndarray) -> None:
+        """Count with weights."""
+        np.copyto(out, given_back(arrays[0], arrays[1], self.length), casting="same_kind")
 
 
 class Larger(ps.Maximum):

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from statestream.backends._shapes import axes_of, resolved_shape
+from statestream.backends._picking import given_back, taken
+from statestream.backends._shapes import axes_of, pick_shape, resolved_shape
 from statestream.backends._tape import ARITHMETIC, NOTHING, Array, Primitive, Tape, Tensor, total
 from statestream.backends._threads import limit_blas
 from statestream.backends.base import Axis, Backend, BackendError, Compiled, Operations, Pair, Span, StepFunction
@@ -128,6 +129,7 @@ MATMUL = Primitive(
     np.matmul,
     (lambda g, y, a, b: np.matmul(g, _flip(b)), lambda g, y, a, b: np.matmul(_flip(a), g)),
 )
+PICK = Primitive("pick", taken, (lambda g, y, x, index: given_back(g, index, x.shape[2]).astype(x.dtype), None))
 PATCHES = Primitive("patches", _patches, (_patches_pull,))
 STOP = Primitive("stop_gradient", lambda x: x, (None,))
 IDENTITY = Primitive("identity", lambda x: x, (lambda g, y, x: g,))
@@ -250,6 +252,10 @@ class _NumpyOperations(Operations):
 
     def pad(self, x: Any, widths: Sequence[Pair]) -> Tensor:
         return self.tape.apply(PAD, x, widths=tuple((low, high) for low, high in widths))
+
+    def pick(self, x: Any, index: Any) -> Tensor:
+        pick_shape(self.shape(x), self.shape(index))
+        return self.tape.apply(PICK, x, index)
 
     def matmul(self, a: Any, b: Any) -> Tensor:
         return self.tape.apply(MATMUL, a, b)

@@ -3,6 +3,10 @@
 Measured (TensorFlow 2.21 with oneDNN): zero padding is best an operation of its own before a convolution without
 padding, since with explicit padding the weight gradient falls back to a kernel several times slower; XLA is five times
 slower.
+
+Sums have two terms each: TensorFlow's AddN begins with whichever buffer happens to be free for the result, so that of
+three terms and more the last bits change from call to call. It comes from gradients, unless they are added in pairs,
+and from the arithmetic optimizer (without it the demo's frame is no slower).
 """
 
 from __future__ import annotations
@@ -16,10 +20,11 @@ from typing import Any
 import numpy as np
 
 from statestream.backends._quiet import silenced_log
-from statestream.backends._shapes import axes_of, resolved_shape
+from statestream.backends._shapes import axes_of, pick_shape, resolved_shape
 from statestream.backends._tensorflow_forms import LAST_AXIS, TO_LAST, EagerTensor, Tensor, each, lift, tf
 from statestream.backends.base import Axis, Backend, BackendError, Compiled, Operations, Pair, Span, StepFunction
 
+IN_PAIRS = tf.AggregationMethod.EXPERIMENTAL_TREE
 NATIVE_DILATION = sys.platform == "linux" and platform.machine() == "x86_64"  # elsewhere there is no oneDNN
 
 
@@ -27,6 +32,22 @@ NATIVE_DILATION = sys.platform == "linux" and platform.machine() == "x86_64"  # 
 def _square_root(x: Any) -> tuple[Any, Callable[[Any], Any]]:
     y = tf.sqrt(x)
     return y, lambda g: tf.math.divide_no_nan(0.5 * g, y)
+
+
+@tf.custom_gradient
+def _picked(x: Any, places: Any) -> tuple[Any, Callable[[Any], Any]]:
+    """x [B, N, C] at places [B, M] -> [B, M, C].
+
+    The gradient is a sum per segment: TensorFlow's own adds segments in parallel, but each in the order of its terms.
+    """
+    agents, length, features = x.shape
+
+    def gradient(g: Any) -> tuple[Any, None]:
+        segments = tf.reshape(places + length * tf.range(agents)[:, None], [-1])
+        total = tf.math.unsorted_segment_sum(tf.reshape(g, (-1, features)), segments, agents * length)
+        return tf.reshape(total, (agents, length, features)), None
+
+    return tf.gather(x, places, axis=1, batch_dims=1), gradient
 
 
 def _dilated(w: Any, span_shape: tuple[int, int], across: Span, along: Span) -> Any:
@@ -55,7 +76,9 @@ class _TensorflowOperations(Operations):
     def gradients(self, loss: Any, tensors: Sequence[Any]) -> list[Tensor]:
         if lift(loss).shape != ():
             raise BackendError(f"gradients: the loss must have shape (), not {loss.shape}")
-        found = tf.gradients(lift(loss).rows, [one.origin for one in tensors], unconnected_gradients="zero")
+        found = tf.gradients(
+            lift(loss).rows, [one.origin for one in tensors], unconnected_gradients="zero", aggregation_method=IN_PAIRS
+        )
         return [
             Tensor(last=g) if one.born_last else Tensor(g)
             for one, g in zip(tensors, map(tf.stop_gradient, found), strict=True)
@@ -182,6 +205,13 @@ class _TensorflowOperations(Operations):
             return Tensor(last=tf.pad(x.last, [widths[axis] for axis in TO_LAST]))
         return Tensor(tf.pad(x.rows, widths))
 
+    def pick(self, x: Any, index: Any) -> Tensor:
+        x, numbers = lift(x), lift(index).rows
+        pick_shape(x.shape, tuple(numbers.shape))
+        known = tf.where(tf.math.is_nan(numbers), 0.0, numbers)
+        places = tf.cast(tf.clip_by_value(known, 0.0, float(x.shape[2] - 1)), tf.int32)
+        return Tensor(tf.transpose(_picked(tf.transpose(x.rows, (0, 2, 1)), places), (0, 2, 1)))
+
     def upsample(self, x: Any, factors: Pair) -> Tensor:
         agents, features, across, along = lift(x).shape
         (rx, ry), source = factors, tf.reshape(lift(x).last, (agents, across, 1, along, 1, features))
@@ -227,6 +257,7 @@ class Engine(Backend):
         cards = tf.config.list_physical_devices("GPU")
         if kind == "gpu" and int(index or 0) >= len(cards):
             raise BackendError(f"device {device} is not there: tensorflow sees {len(cards)} GPUs")
+        tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
         try:
             tf.config.set_visible_devices([cards[int(index or 0)]] if kind == "gpu" else [], "GPU")
             if threads is not None:

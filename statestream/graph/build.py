@@ -11,6 +11,7 @@ from typing import Any
 from statestream.graph.catalogue import Catalogue
 from statestream.graph.check_header import Header, check_header
 from statestream.graph.check_interfaces import check_interface, check_timing, check_type
+from statestream.graph.check_kinds import check_binary
 from statestream.graph.check_network import (
     Arrays,
     check_arrays,
@@ -186,6 +187,8 @@ class _Builder:
         self._check_items()
         draft = self._network(())
         self._check_together(draft)
+        if not self.findings.errors:
+            self._check_computable(draft)
         warnings = self.findings.check(self.origin.strict)
         return self._network(warnings)
 
@@ -209,6 +212,7 @@ class _Builder:
             check_arrays(draft, arrays)
         for draft in self.drafts["sp"].values():
             check_group(draft, self.drafts["np"])
+            check_binary(draft, self.drafts["np"].get(draft.values.get("target", "")))
             check_sharing(draft, self.drafts["sp"], arrays)
         sound: set[tuple[str, str]] = set()
         for draft in self.drafts["sp"].values():
@@ -232,6 +236,11 @@ class _Builder:
             declaration = self.catalogue.interfaces.get(draft.values.get("type", ""))
             if structure is not None and declaration is not None and declaration.timing is not None:
                 check_timing(draft, declaration.timing, self.wires[draft.name], structure)
+
+    def _check_computable(self, network: Network) -> None:
+        """What the rooms that compute cannot do, although every value is allowed by itself."""
+        for name, key, message in self.catalogue.refusals(network) if self.catalogue.refusals is not None else ():
+            self.drafts[network.items[name].kind][name].error(key, message)
 
     def _structure(self) -> Structure | None:
         """The bare graph, with what is certain of unsound synapse-pools; None if too little is certain."""

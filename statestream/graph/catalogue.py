@@ -6,7 +6,7 @@ read that declaration. `statestream.catalogue.default_catalogue()` assembles the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -40,6 +40,7 @@ class Parameter:
     array: the parameter is a float32 scalar of the arena, which may be changed while the session runs.
     when: (other key, values): the parameter has a meaning only if the other key has one of these values.
     per_array: the real keys are "<name> <array>", such as `init W_0_0`.
+    weights: of a synapse-pool; it tells of weights and factors, which functions, pooling and transformers do not have.
     not_below: another parameter of the item, whose value this one must reach (`max_duration` that of `min_duration`).
     """
 
@@ -56,6 +57,7 @@ class Parameter:
     when: tuple[str, tuple[Any, ...]] | None = None
     layout: Layout = ""
     per_array: bool = False
+    weights: bool = False
     not_below: str = ""
 
 
@@ -100,14 +102,30 @@ class OptimizerDeclaration:
 
 
 @dataclass(frozen=True, slots=True)
+class Variable:
+    """What a plasticity reports or remembers, 0 at first: a number, or as many as the state of a pool.
+
+    shape_of: the key that names that pool; empty for a number.
+    """
+
+    name: str
+    help: str = ""
+    shape_of: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PlasticityDeclaration:
-    """A type of plasticity. rollout: 'loss', 'synapse' (pools of the first trained one) or 'parameters'."""
+    """A type of plasticity. rollout: 'loss', 'synapse' (pools of the first trained one) or 'parameters'.
+
+    variables: those of the type itself; its optimizer has more. single: only the first listed parameter is trained.
+    """
 
     type: str
     rollout: Literal["loss", "synapse", "parameters"]
     parameters: tuple[Parameter, ...] = ()
     help: str = ""
-    available: bool = True
+    variables: tuple[Variable, ...] = ()
+    single: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +209,7 @@ class Catalogue:
     """Everything that a graph can name. `neuron_pool` ... `core_client` are the keys common to the items of a kind.
 
     parameter_shapes(network, item): shapes of all array parameters of an item (scalars ()), or None if unknown.
+    refusals(network): (item, parameter, message) for what an otherwise sound network asks for and cannot be computed.
     """
 
     neuron_pool: tuple[Parameter, ...] = ()
@@ -207,4 +226,6 @@ class Catalogue:
     optimizers: Mapping[str, OptimizerDeclaration] = field(default_factory=dict)
     initialisers: Mapping[str, Initialiser] = field(default_factory=dict)
     backends: tuple[str, ...] = ("numpy", "tensorflow", "theano")
+    external_models: tuple[str, ...] = ("keras", "safetensors")
     parameter_shapes: Callable[[Network, str], Mapping[str, tuple[int, ...]]] | None = None
+    refusals: Callable[[Network], Iterable[tuple[str, str, str]]] | None = None

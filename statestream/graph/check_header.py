@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from statestream.graph.catalogue import Catalogue, Parameter
-from statestream.graph.findings import Collector, Mark, listing, shorten
+from statestream.graph.findings import Collector, Mark, listing, nearest, shorten
 from statestream.graph.tree import BROKEN, Node, freeze, plain, shown
 from statestream.graph.values import Context, Wrong, value_of
 from statestream.graph.vocabulary import SEEDS
@@ -62,7 +62,7 @@ def check_header(root: Node, catalogue: Catalogue, default_backend: str, finding
         read(agents),
         backend or default_backend,
         next((seed for seed in seeds if seed is not None), None),
-        _models(root, findings),
+        _models(root, catalogue, findings),
     )
 
 
@@ -71,17 +71,40 @@ def _is_file_name(name: str) -> bool:
     return 0 < len(name) <= 200 and name.isprintable() and not name.startswith(".") and not set(name) & set("/\\:\0")
 
 
-def _models(root: Node, findings: Collector) -> Mapping[str, Any]:
-    """`external_models`: name -> {type, model_file}."""
+def _models(root: Node, catalogue: Catalogue, findings: Collector) -> Mapping[str, Any]:
+    """`external_models`: name -> {type, model_file}. Whether the file is there is found out when a session starts."""
     node = root.entries.get("external_models")
     if node is None or node.value is BROKEN:
         return MappingProxyType({})
     if not isinstance(node.value, dict):
         findings.error(node.place, "", "external_models", f"found {shown(node)}; allowed: a mapping of models")
         return MappingProxyType({})
+    kind = Parameter("type", "choice", allowed=catalogue.external_models, required=True)
     for name, model in node.entries.items():
-        texts = [model.entries.get(key) for key in ("type", "model_file")]
-        if not all(each is not None and isinstance(each.value, str) for each in texts):
-            message = f"found {shown(model)}; allowed: {{type: keras, model_file: path}}"
-            findings.error(model.place, "", f"external_models.{name}", message)
+        where = f"external_models.{name}"
+        if not isinstance(model.value, dict):
+            message = f"found {shown(model)}; allowed: {{type: {catalogue.external_models[0]}, model_file: path}}"
+            findings.error(model.place, "", where, message)
+            continue
+        for parameter in (kind, Parameter("model_file", "text", required=True)):
+            _model_entry(parameter, model, where, Context(catalogue, {}), findings)
+        for key, entry in model.entries.items():
+            if key not in _MODEL:
+                findings.warn(entry.place, "", where, f"unknown key '{shorten(key)}'{nearest(key, _MODEL)}")
     return freeze(plain(node))
+
+
+_MODEL = ("type", "model_file")
+
+
+def _model_entry(parameter: Parameter, model: Node, where: str, context: Context, findings: Collector) -> None:
+    node = model.entries.get(parameter.name)
+    if node is None:
+        findings.error(model.place, "", where, f"'{parameter.name}' is missing; allowed: {listing(_MODEL)}")
+        return
+    try:
+        if value_of(parameter, node, context) == "":
+            findings.error(node.place, "", f"{where}.{parameter.name}", "found ''; allowed: a path")
+    except Wrong as wrong:
+        if wrong.message is not None:
+            findings.error(wrong.node.mark, "", f"{where}.{parameter.name}", wrong.message)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from statestream.graph.catalogue import Catalogue
 from statestream.graph.draft import Draft
 from statestream.graph.findings import listing, nearest, shorten
+from statestream.graph.item import Item
 from statestream.graph.network import Network, Trait, rollout_of
 from statestream.graph.rollout import Rollout
 from statestream.graph.structure import Structure
@@ -14,6 +16,7 @@ from statestream.graph.tree import BROKEN, Node
 from statestream.graph.values import split_initialiser
 
 Drafts = Mapping[str, Draft]
+_WEIGHT = re.compile(r"W_(\d+)_(\d+)")
 
 
 class Arrays:
@@ -43,6 +46,8 @@ def check_arrays(draft: Draft, arrays: Arrays) -> None:
     if shapes is None:
         return
     names = [name for name, shape in shapes.items() if shape != ()]
+    sharing = draft.given("share params") if draft.kind == "sp" and draft.ok("share params") else None
+    shared = sharing.entries if sharing is not None else {}
     bounds: dict[str, dict[str, float]] = {}
     for key, node in draft.node.entries.items():
         parameter, array = draft.schema.find(key)
@@ -50,6 +55,8 @@ def check_arrays(draft: Draft, arrays: Arrays) -> None:
             continue
         if array not in names:
             draft.warn(key, f"there is no array parameter '{shorten(array)}'{nearest(array, names)}", node)
+        elif array in shared:
+            draft.warn(key, f"'{shorten(key)}' has no effect: {array} is shared, and its owner's key counts", node)
         elif draft.values.get(key) is not None:
             bounds.setdefault(array, {})[parameter.name] = draft.values[key]
             _check_start(draft, key, node, shapes[array], arrays)
@@ -152,10 +159,14 @@ def _shared(draft: Draft, parameter: str) -> tuple[str, str] | None:
 def check_trained(draft: Draft, arrays: Arrays) -> None:
     """The trained parameters exist (38 knows only the items)."""
     node = draft.given("parameter")
-    for each in node.elements if node is not None and draft.ok("parameter") else ():
-        _, item, parameter = (part.value for part in each.elements)
-        shapes = arrays.of(item)
-        if shapes is not None and parameter not in shapes:
+    for each in node.elements if node is not None else ():
+        values = [part.value for part in each.elements]
+        if len(values) != 3 or not all(isinstance(value, str) for value in values):
+            continue  # reported before; it must not hide what is wrong with the others
+        kind, item, parameter = values
+        owner = arrays.drafts.get(item)
+        shapes = arrays.of(item) if owner is not None and owner.kind == kind else None
+        if kind in ("np", "sp") and shapes is not None and parameter not in shapes:
             hint = nearest(parameter, shapes) if shapes else "; it has none"
             draft.error("parameter", f"'{item}' has no parameter '{shorten(parameter)}'{hint}", each.elements[2])
 
@@ -220,32 +231,53 @@ def _check_dependence(draft: Draft, rollout: Rollout) -> None:
 
 
 def check_hebbian(draft: Draft, arrays: Arrays) -> None:
-    """One trained weight, as many features and pixels as source and target have."""
+    """One weight is trained: as many features and pixels as source and target have, and it leads from one to the other.
+
+    Bounds, a weight function and an activation of the source may be what they like: raw weights learn from raw states.
+    """
     node = draft.given("parameter")
     if node is None or not draft.ok("parameter"):
         return
-    kind, item, parameter = (part.value for part in node.elements[0].elements)
+    first = node.elements[0]
+    kind, item, parameter = (part.value for part in first.elements)
     if len(node.elements) > 1:
         draft.warn("parameter", "only the first parameter is trained; there are more", node.elements[1])
-    if kind != "sp":
-        draft.error(
-            "parameter", f"found {kind}; allowed: the weight of a synapse-pool, [sp, name, W_0_0]", node.elements[0]
-        )
+    if kind != "sp" or not _WEIGHT.fullmatch(parameter):
+        found = shorten(parameter if kind == "sp" else kind)
+        draft.error("parameter", f"found {found}; allowed: the weight of a synapse-pool, [sp, name, W_0_0]", first)
         return
     shapes, network = arrays.of(item), arrays.network
+    if shapes is None or parameter not in shapes:
+        return
     pools = [draft.values.get(key) for key in ("target", "source")]
-    if shapes is None or parameter not in shapes or not all(pool in network.neuron_pools for pool in pools):
+    if not all(pool in network.neuron_pools for pool in pools):
         return
     target, source = (network.shape(str(pool)) for pool in pools)
     if target[1:] != (1, 1):
         draft.error("target", f"'{pools[0]}' has shape {list(target)}; allowed: a single pixel, [{target[0]}, 1, 1]")
         return
-    unshared = parameter in (arrays.drafts[item].values.get("unshare") or ())
+    unshared = parameter in (network.synapse_pools[item].get("unshare") or ())
     own = shapes[parameter][1:] if unshared else shapes[parameter]
     if own != (target[0], *source):
         wanted = f"{[target[0], *source]}, target features and the source's shape"
-        message = f"{item}.{parameter} has shape {list(own)}; allowed: {wanted}"
-        draft.error("parameter", message, node.elements[0])
+        draft.error("parameter", f"{item}.{parameter} has shape {list(own)}; allowed: {wanted}", first)
+        return
+    _check_ends(draft, network.synapse_pools[item], parameter, first)
+
+
+def _check_ends(draft: Draft, synapse: Item, parameter: str, node: Node) -> None:
+    """What a weight of the right shape lies between: the pools themselves, best those that are given."""
+    f, i = (int(number) for number in parameter.split("_")[1:])
+    weight = f"{synapse.name}.{parameter}"
+    if synapse["ppp"][f][i]:
+        draft.error("parameter", f"{weight} reads a projection of its source ('ppp'), not the source", node)
+        return
+    if synapse.get("M"):
+        draft.error("parameter", f"{weight} leads to hidden features ('M'), not to the target", node)
+        return
+    for key, end in (("source", synapse["source"][f][i]), ("target", synapse["target"])):
+        if draft.values[key] != end:
+            draft.warn(key, f"found '{draft.values[key]}'; the {key} of {weight} is '{end}'")
 
 
 def check_group(draft: Draft, drafts: Drafts) -> None:

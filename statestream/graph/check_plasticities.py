@@ -29,6 +29,8 @@ def check_plasticity(
     _check_parameters(draft, context)
     if needs_target(draft, catalogue):
         _check_target(draft, shapes)
+    elif draft.values.get("loss_function") in catalogue.losses:
+        _check_needless(draft)
     _check_mask(draft, shapes)
 
 
@@ -58,6 +60,13 @@ def _check_target(draft: Draft, shapes: Mapping[str, Shape]) -> None:
             f"'{draft.values['target']}' has shape {list(target)}; allowed: the shape of the source, {list(source)}"
         )
         draft.error("target", message)
+
+
+def _check_needless(draft: Draft) -> None:
+    """Keys that tell of a target, of a loss that has none."""
+    for key in ("target", "target_t", "label_smoothing"):
+        if draft.values.get(key):
+            draft.warn(key, f"'{key}' has no effect: the loss {draft.values['loss_function']} has no target")
 
 
 def _check_mask(draft: Draft, shapes: Mapping[str, Shape]) -> None:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from statestream.graph.check_kinds import check_kind
 from statestream.graph.draft import Draft
 from statestream.graph.findings import listing, shorten
+from statestream.graph.synapse_kinds import kind_of
 from statestream.graph.tree import Node
-from statestream.graph.values import Context, Wrong, check_expression
+from statestream.graph.values import Context
 
 Shape = tuple[int, int, int]
 
@@ -24,21 +26,13 @@ BIAS_OF_FACTOR = {
 
 def check_synapse_pool(draft: Draft, shapes: Mapping[str, Shape], context: Context) -> None:
     """All checks of one synapse-pool; those on sizes only as far as the sizes are known."""
+    check_kind(draft, shapes, context)
+    if kind_of(draft) != "weighted":
+        return
     _check_bias(draft)
     _check_mixing(draft)
-    _check_func(draft, context)
-    if is_transformer(draft) and draft.layout is not None and len(draft.layout) not in (2, 3):
-        message = (
-            f"a TRANSFORMER has 2 factors (map, positions) or 3 (canvas, scale, position); found {len(draft.layout)}"
-        )
-        draft.error("source", message)
-    if draft.ok("source", "target") and "source" in draft.values:
+    if draft.ok("func", "pool", "source", "target") and "source" in draft.values:
         _check_geometry(draft, shapes)
-
-
-def is_transformer(draft: Draft) -> bool:
-    """Whether the synapse-pool is a spatial transformer."""
-    return "TRANSFORMER" in (draft.values.get("tags") or ())
 
 
 def _check_bias(draft: Draft) -> None:
@@ -77,19 +71,6 @@ def _finite(value: float) -> float:
     return value if abs(value) < 2**31 else 0
 
 
-def _check_func(draft: Draft, context: Context) -> None:
-    """The placeholders of `func` are inputs of the synapse-pool."""
-    node = draft.given("func")
-    if node is None or draft.layout is None or draft.values.get("func") is None:
-        return
-    names = [f"${f}{i}" for f, count in enumerate(draft.layout) for i in range(count)]
-    known = {name for name in names if names.count(name) == 1} if len(names) <= 200 else set()
-    try:
-        check_expression(node, context, lambda name: name in known, listing(sorted(known)))
-    except Wrong as wrong:
-        draft.error("func", str(wrong.message), node)
-
-
 def _check_geometry(draft: Draft, shapes: Mapping[str, Shape]) -> None:
     """27, 29 and 30: receptive fields and sizes."""
     target = shapes.get(draft.values["target"])
@@ -107,8 +88,6 @@ def _check_geometry(draft: Draft, shapes: Mapping[str, Shape]) -> None:
                 size = f"the {point} has a single pixel"
                 message = f"found {rf} for input '{each.value}', but {size}; allowed: 1, or 0 (dense)"
                 draft.error("rf", message, place)
-            if is_transformer(draft) or not draft.ok("func") or draft.values.get("func") is not None:
-                continue
             if not point:
                 _check_scale(draft, each, source, target)
             _check_input(draft, (f, i), source, target)

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from statestream.arrays import ArrayKey, ArraySpec
+from statestream.numerics.declarations import PLASTICITIES
 from statestream.numerics.optimizers import OPTIMIZERS
 from statestream.numerics.shapes import Shape, parameter_shapes, scalars
 
 if TYPE_CHECKING:
     from statestream.graph import Item, Network
-
-LOSS_VARIABLES = {"loss0": "of the agents kept out of learning", "loss1": "of the agents that learn"}
+    from statestream.graph.catalogue import Variable
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +40,15 @@ class Trained:
 
 
 def trained(network: Network, plasticity: str) -> tuple[Trained, ...]:
-    """What a plasticity trains, in the order of its `parameter` key.
+    """What a plasticity trains, in the order of its `parameter` key; the first entry alone if its type trains one only.
 
     Of several entries that share one array the first stands for all: the gradient of every use flows into it, and
     must be applied once.
     """
     result: dict[tuple[str, str], Trained] = {}
-    for kind, item, parameter in network.plasticities[plasticity]["parameter"]:
+    spec = network.plasticities[plasticity]
+    listed = spec["parameter"][:1] if PLASTICITIES[spec["type"]].single else spec["parameter"]
+    for kind, item, parameter in listed:
         owner = network.parameter_owner(item, parameter)
         shape = parameter_shapes(network, owner[0])[owner[1]]
         result.setdefault(owner, Trained(kind, item, parameter, owner, shape))
@@ -77,17 +79,22 @@ def _parameters(network: Network, item: Item) -> list[ArraySpec]:
 
 
 def _learning(network: Network, item: Item) -> list[ArraySpec]:
-    """Variables and updates of a plasticity."""
+    """Variables and updates of a plasticity: the variables of its type, then its optimizer's memory."""
     optimizer = OPTIMIZERS[item.get("optimizer")]
-    names: dict[str, Shape] = dict.fromkeys((*LOSS_VARIABLES, *optimizer.counters), ())
+    memory: dict[str, Shape] = dict.fromkeys(optimizer.counters, ())
     entries = trained(network, item.name)
     for one in entries:
-        names |= dict.fromkeys((f"grad.{one.full_name}", *optimizer.variables(one.full_name)), one.shape)
-    variables = [
-        ArraySpec((item.name, "variable", name), shape, help=LOSS_VARIABLES.get(name, ""))
-        for name, shape in names.items()
+        memory |= dict.fromkeys((f"grad.{one.full_name}", *optimizer.variables(one.full_name)), one.shape)
+    return [
+        *(_variable(network, item, each) for each in PLASTICITIES[item["type"]].variables),
+        *(ArraySpec((item.name, "variable", name), shape) for name, shape in memory.items()),
+        *(ArraySpec((item.name, "update", one.name), one.shape) for one in entries),
     ]
-    return variables + [ArraySpec((item.name, "update", one.name), one.shape) for one in entries]
+
+
+def _variable(network: Network, item: Item, declared: Variable) -> ArraySpec:
+    shape = (network.agents, *network.shape(item[declared.shape_of])) if declared.shape_of else ()
+    return ArraySpec((item.name, "variable", declared.name), shape, help=declared.help)
 
 
 def item_arrays(network: Network, name: str) -> tuple[ArraySpec, ...]:

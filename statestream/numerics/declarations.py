@@ -5,7 +5,9 @@ Pure data: read by the checks of a graph, the arrays of a session, the help, com
 
 from __future__ import annotations
 
-from statestream.graph.catalogue import FunctionDeclaration, Initialiser, Parameter, PlasticityDeclaration
+from dataclasses import replace
+
+from statestream.graph.catalogue import FunctionDeclaration, Initialiser, Parameter, PlasticityDeclaration, Variable
 from statestream.graph.common import ITEM
 
 SHAPES = ("full", "feature", "spatial", "scalar")
@@ -57,15 +59,10 @@ NEURON_POOL: tuple[Parameter, ...] = (
     Parameter("binary", "bool", False, help="combine contributions as probabilities (noisy or)"),
 )  # fmt: skip
 
-SYNAPSE_POOL: tuple[Parameter, ...] = (
-    *ITEM,
-    Parameter("source", "pool", required=True, layout="inputs", help="[[pools added], ...]: factors are multiplied"),
-    Parameter("target", "pool", required=True, help="the pool that receives the result"),
+_WEIGHTS: tuple[Parameter, ...] = (
     Parameter("rf", "int", 0, minimum=0, layout="inputs", help="receptive field; 0: dense, covers the source"),
     Parameter("dilation", "int", 1, minimum=1, layout="inputs", help="distance between the taps of a kernel"),
     Parameter("act", "activation", "Id", layout="factors", help="activation of a factor, after its bias"),
-    Parameter("ACT", "activation", "Id", help="activation of the result"),
-    Parameter("pact", "activation", "Id", layout="inputs", help="activation of a source, before its weights"),
     Parameter("ppp", "int", 0, minimum=0, layout="inputs", help="project a source to that many features first"),
     Parameter("M", "list", (), help="[hidden features, rf] of a final linear transformation"),
     Parameter("avgout", "int", 1, minimum=1, help="mean over that many adjacent features"),
@@ -77,12 +74,25 @@ SYNAPSE_POOL: tuple[Parameter, ...] = (
     Parameter("weight_fnc", "function", "Id", layout="inputs", help="function of the raw weight"),
     Parameter("unshare", "names", (), help="parameters with one copy per agent"),
     Parameter("share params", "mapping", None, help="own parameter: [other synapse-pool, its parameter]"),
-    *_noise(("normal", "uniform"), 0.0, 0.0, 0.0),
     Parameter("init", "init", None, per_array=True, help="start value of an array parameter"),
     Parameter("min", "float", None, per_array=True, help="lower bound of an array parameter"),
     Parameter("max", "float", None, per_array=True, help="upper bound of an array parameter"),
+)
+"""Keys of synapse-pools that tell of weights and factors."""
+
+SYNAPSE_POOL: tuple[Parameter, ...] = (
+    *ITEM,
+    Parameter("source", "pool", required=True, layout="inputs", help="[[pools added], ...]: factors are multiplied"),
+    Parameter("target", "pool", required=True, help="the pool that receives the result"),
+    *(replace(parameter, weights=True) for parameter in _WEIGHTS),
+    Parameter("ACT", "activation", "Id", help="activation of the result"),
+    Parameter("pact", "activation", "Id", layout="inputs", help="activation of a source, before its weights"),
+    *_noise(("normal", "uniform"), 0.0, 0.0, 0.0),
+    Parameter(
+        "pool", "list", None, help="[max|avg, size, stride, same|valid]: pooling of the one source; no parameters"
+    ),
     Parameter("func", "expression", None, help="the result as an expression over $00, $01, ...; no parameters"),
-)  # fmt: skip
+)
 
 PLASTICITY: tuple[Parameter, ...] = (
     *ITEM,
@@ -90,7 +100,12 @@ PLASTICITY: tuple[Parameter, ...] = (
     Parameter("parameter", "list", required=True, help="the trained parameters: [[np|sp, item, parameter], ...]"),
     Parameter("optimizer", "text", "grad_desc", help="how a gradient becomes an increment"),
     Parameter("startframe", "int", 2, help="increments are computed after this frame"),
-    Parameter("ignore_split", "bool", False, help="learn from all agents, whatever the session's split"),
+    Parameter(
+        "ignore_split",
+        "bool",
+        False,
+        help="learn from all agents, whatever the session's split (which only losses heed)",
+    ),
     Parameter("samples", "int", None, minimum=1, help="of no effect; must exceed agents"),
 )
 
@@ -118,11 +133,38 @@ _HEBBIAN = (
 )  # fmt: skip
 
 PLASTICITIES: dict[str, PlasticityDeclaration] = {
-    "loss": PlasticityDeclaration("loss", "loss", _LOSS, "gradient descent on a loss through a rollout"),
-    "L_regularizer": PlasticityDeclaration("L_regularizer", "parameters", _REGULARIZER, "L1 and L2 decay", False),
-    "hebbian": PlasticityDeclaration("hebbian", "synapse", _HEBBIAN, "correlation of source and target", False),
+    each.type: each
+    for each in (
+        PlasticityDeclaration(
+            "loss",
+            "loss",
+            _LOSS,
+            "gradient descent on a loss through a rollout",
+            (Variable("loss0", "of the agents kept out of learning"), Variable("loss1", "of the agents that learn")),
+        ),
+        PlasticityDeclaration(
+            "L_regularizer",
+            "parameters",
+            _REGULARIZER,
+            "L1 and L2 decay",
+            (Variable("loss", "L1 times the sum of magnitudes plus L2 times the sum of squares"),),
+        ),
+        PlasticityDeclaration(
+            "hebbian",
+            "synapse",
+            _HEBBIAN,
+            "correlation of the source's state with the target's next one",
+            (
+                Variable("source(now)", "the source when this last ran", "source"),
+                Variable("source(now-1)", "the source when this ran the time before", "source"),
+                Variable("target(now)", "the target when this last ran", "target"),
+                Variable("target(now-1)", "the target when this ran the time before", "target"),
+            ),
+            single=True,
+        ),
+    )
 }
-"""`available` is False for a type that is declared, so that graphs with it load, but not built yet."""
+"""The types of plasticity. What each computes: `plasticities`."""
 
 INITIALISERS: dict[str, Initialiser] = {
     each.name: each

@@ -12,7 +12,7 @@ from math import prod
 from typing import Any
 
 from statestream import backends
-from statestream.backends import BackendError
+from statestream.backends import BackendError, UnsupportedOperation
 from statestream.graph import expressions
 from statestream.numerics.activations import ACTIVATIONS
 from statestream.numerics.errors import UnsupportedError
@@ -219,20 +219,29 @@ def evaluate(ops: Any, text: str, values: Mapping[Any, Tensor], shape: Shape, or
         own = ops.shape(result)
         if own == shape:
             return result
-        if len(own) > len(shape) or any(
-            mine not in (1, its) for mine, its in zip(own[::-1], shape[::-1], strict=False)
-        ):
-            raise ValueError(f"its shape {list(own)} does not fit {list(shape)}")
+        # Fewer axes would be taken for the last ones: a mean over features for one over agents, if sizes allow it.
+        if own and (len(own) != len(shape) or any(mine not in (1, its) for mine, its in zip(own, shape, strict=True))):
+            raise ValueError(f"its shape {list(own)} does not fit {list(shape)}{_hint(own, shape)}")
         return ops.broadcast_to(result, shape)
     except _PROBLEMS as problem:
         raise UnsupportedError(*origin, f"{text!r} cannot be computed: {problem}") from problem
 
 
+def _hint(own: Shape, shape: Shape) -> str:
+    return "; keepdims=True keeps reduced axes" if 0 < len(own) < len(shape) else ""
+
+
 def activate(ops: Any, text: str, x: Tensor, origin: tuple[str, str]) -> Tensor:
-    """An activation by its name, or an expression over `$`, applied to x; the result has x's shape."""
-    if text in ACTIVATIONS:
+    """An activation by its name, or an expression over `$`, applied to x; the result has x's shape.
+
+    origin: as for `evaluate`.
+    """
+    if text not in ACTIVATIONS:
+        return evaluate(ops, text, {"$": x}, ops.shape(x), origin)
+    try:
         return ACTIVATIONS[text].function(ops, x)
-    return evaluate(ops, text, {"$": x}, ops.shape(x), origin)
+    except UnsupportedOperation as problem:
+        raise UnsupportedError(*origin, f"{text} cannot be computed: {problem}") from problem
 
 
 def require(text: str, shapes: Mapping[Hashable, Shape], shape: Shape, origin: tuple[str, str]) -> None:

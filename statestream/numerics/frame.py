@@ -11,9 +11,10 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from statestream.arrays import ArrayKey
+from statestream.numerics.errors import naming
 from statestream.numerics.neuron_pool import NeuronPool
 from statestream.numerics.noise import Draw, DrawKey
-from statestream.numerics.synapse_pool import SynapsePool
+from statestream.numerics.synapse_pools import SynapsePool, synapse_pool
 
 if TYPE_CHECKING:
     from statestream.graph import Network
@@ -41,7 +42,7 @@ class Pools:
     def synapse(self, name: str) -> SynapsePool:
         """A synapse-pool."""
         if name not in self._synapse:
-            self._synapse[name] = SynapsePool(self.network, name)
+            self._synapse[name] = synapse_pool(self.network, name)
         return self._synapse[name]
 
     def parameter_keys(self, pool: NeuronPool | SynapsePool) -> dict[str, ArrayKey]:
@@ -111,7 +112,8 @@ class Frame:
     def _once(self, pool: NeuronPool | SynapsePool, prefix: str, made_of: Sequence[Tensor], compute: Any) -> Tensor:
         key = (pool.name, prefix if pool.draws else "", *map(id, made_of))
         if key not in self._known:
-            self._known[key] = (compute(), made_of)
+            with naming(pool.name):
+                self._known[key] = (compute(), made_of)
         return self._known[key][0]
 
     def _parameters(self, pool: NeuronPool | SynapsePool) -> dict[str, Tensor]:

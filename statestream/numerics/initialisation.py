@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from statestream.arrays import ArrayKey
 from statestream.numerics.arrays import item_arrays
 from statestream.numerics.declarations import INITIALISERS
-from statestream.numerics.errors import UnsupportedError
 from statestream.numerics.shapes import Shape
 from statestream.streams import stream
 
@@ -148,12 +147,10 @@ def fill(init: float | str, shape: Shape, generator: np.random.Generator) -> NDA
 def start_value(item: Item, parameter: str) -> float | str:
     """What an array parameter of a pool starts with: its `init`, or else 0 (b), 1 (g) or xavier (weights).
 
-    Raises UnsupportedError for a start value from an external model.
+    One that an external model overwrites (`statestream.external`) starts as if it had no `init`.
     """
     init = item.get(f"init {parameter}")
-    if isinstance(init, (list, tuple)):
-        raise UnsupportedError(item.name, f"init {parameter}", "start values from an external model cannot be read yet")
-    if init is not None:
+    if init is not None and not isinstance(init, (list, tuple)):
         return cast(float | str, init)
     return {"b": 0.0, "g": 1.0}.get(parameter[0], "xavier")
 
@@ -174,8 +171,8 @@ def _initial_parameter(item: Item, name: str, shape: Shape, seed: int) -> NDArra
 def initial_value(network: Network, key: ArrayKey, seed: int) -> NDArray[np.float32]:
     """The first value of an array of the table: a parameter by its `init`, within its bounds; anything else 0.
 
-    Raises KeyError for an unknown array, ValueError for an `init` that does not fit the parameter's shape,
-    UnsupportedError for one that names an external model.
+    Of an `init` that names an external model, this is what the model then overwrites: `statestream.external` has both.
+    Raises KeyError for an unknown array, ValueError for an `init` that does not fit the parameter's shape.
     """
     item, kind, name = key
     spec = {spec.key: spec for spec in item_arrays(network, item)}[key]

@@ -30,8 +30,7 @@ class Learner:
         self.optimizer = OPTIMIZERS[network.plasticities[name].get("optimizer")]
 
     def inputs(self) -> Iterator[ArrayKey]:
-        """The trained parameters, the optimizer's parameters and its memory."""
-        yield from self.owners()
+        """The optimizer's parameters and its memory."""
         yield from (self._parameter(parameter.name) for parameter in self.optimizer.parameters)
         yield from self._memory()
 

@@ -17,9 +17,9 @@ from statestream.arrays import ArrayKey
 from statestream.numerics.course import Course
 from statestream.numerics.errors import UnsupportedError
 from statestream.numerics.frame import SPLIT, Frame, Pools
-from statestream.numerics.learning import Learner
 from statestream.numerics.losses import LOSSES
 from statestream.numerics.noise import Draw
+from statestream.numerics.plasticity import Plasticity
 
 if TYPE_CHECKING:
     from statestream.graph import Network
@@ -27,14 +27,15 @@ if TYPE_CHECKING:
 Tensor = Any
 
 
-class LossPlasticity:
+class LossPlasticity(Plasticity):
     """One plasticity of type `loss`."""
 
+    type = "loss"
+
     def __init__(self, network: Network, name: str) -> None:
-        self.name = name
-        self.item = item = network.plasticities[name]
+        super().__init__(network, name)
+        item = self.item
         self.loss = LOSSES[item["loss_function"]]
-        self.learner = Learner(network, name)
         self._everybody_learns = bool(item.get("ignore_split"))
         self._source = (item["source"], int(item["source_t"]))
         self._target = (item["target"], int(item["target_t"])) if self.loss.needs_target else None
@@ -49,19 +50,15 @@ class LossPlasticity:
         """All arrays that it reads; some more than once."""
         yield from ((name, "state", "") for name, step in self._judged() if step == 0)
         yield from self.course.inputs(pools)
-        yield from (self._own(name) for name in ("confidence_penalty", "label_smoothing") if name in self.item)
+        yield from (self._parameter(name) for name in ("confidence_penalty", "label_smoothing") if name in self.item)
         if not self._everybody_learns:
             yield SPLIT
+        yield from self.learner.owners()
         yield from self.learner.inputs()
 
     def draws(self, pools: Pools) -> Iterator[Draw]:
         """The random numbers of its rollout."""
         yield from self.course.draws(pools)
-
-    def outputs(self) -> Iterator[ArrayKey]:
-        """Losses, updates, gradients, and the optimizer's memory."""
-        yield from ((self.name, "variable", name) for name in ("loss0", "loss1"))
-        yield from self.learner.outputs()
 
     def compute(self, frame: Frame) -> dict[Hashable, Tensor]:
         """All outputs, by their array keys."""
@@ -73,10 +70,7 @@ class LossPlasticity:
         loss1 = ops.mean(error * learning) * (agents / (count + 1e-6))
         loss0 = ops.mean(error * (1.0 - learning)) * (agents / ops.maximum(agents - count, 1.0))
         gradients = ops.gradients(loss1, [frame.symbols[key] for key in self.learner.owners()])
-        losses: dict[Hashable, Tensor] = {
-            (self.name, "variable", "loss0"): loss0,
-            (self.name, "variable", "loss1"): loss1,
-        }
+        losses: dict[Hashable, Tensor] = {self._variable("loss0"): loss0, self._variable("loss1"): loss1}
         return losses | self.learner.learn(frame, gradients)
 
     def _error(self, frame: Frame) -> Tensor:
@@ -91,16 +85,13 @@ class LossPlasticity:
         y = None if self._target is None else state(self._target)
         if y is not None and "label_smoothing" in self.item:
             # Szegedy et al. 2016, section 7: the share c of the target is spread evenly over the features.
-            smoothing = frame.symbols[self._own("label_smoothing")]
+            smoothing = frame.symbols[self._parameter("label_smoothing")]
             y = (1.0 - smoothing) * y + smoothing * (1.0 / ops.shape(y)[1])
         error = self.loss.function(ops, x, y)
         if "confidence_penalty" in self.item:
             # Pereyra et al. 2017: c times the negative entropy of the prediction.
-            error = error + frame.symbols[self._own("confidence_penalty")] * self.loss.negentropy(ops, x)
+            error = error + frame.symbols[self._parameter("confidence_penalty")] * self.loss.negentropy(ops, x)
         return error if self._mask is None else error * state(self._mask)[:, 0:1]
 
     def _judged(self) -> list[tuple[str, int]]:
         return [judged for judged in (self._source, self._target, self._mask) if judged is not None]
-
-    def _own(self, name: str) -> ArrayKey:
-        return (self.name, "parameter", name)

@@ -1,6 +1,9 @@
 """One frame of a neuron-pool.
 
-    S = Σ contributions + noise        A = act(g · norm(S) + b)        s' = zoneout(dropout(A))
+    S = combined contributions + noise        A = act(g · norm(S) + b)        s' = zoneout(dropout(A))
+
+Contributions are added; a `binary` pool takes them for probabilities of independent causes (noisy or, Pearl 1988):
+S ← S + p (1 - S) from 0 on, in the order of its synapse-pools.
 
 Every tensor is [agents, F, X, Y]. What an interface feeds into the pool is added afterwards, by the runtime.
 """
@@ -10,9 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from statestream.numerics.errors import UnsupportedError
 from statestream.numerics.expressions import activate, require
-from statestream.numerics.initialisation import start_value
 from statestream.numerics.noise import Distribution, add_noise, base_distribution
 from statestream.numerics.shapes import is_set, parameter_shapes
 
@@ -41,10 +42,6 @@ class NeuronPool:
         self.shape = (network.agents, *network.shape(name))
         self.parameters = tuple(parameter_shapes(network, name))
         self._unshared = frozenset(item.get("unshare") or ())
-        if item.get("binary"):
-            raise UnsupportedError(name, "binary", "combining probabilities (noisy or) is not supported yet")
-        for parameter in self.parameters:
-            start_value(item, parameter)  # refuses what cannot be read
         require(item.get("act"), {"$": self.shape}, self.shape, (name, "act"))
         self.draws: dict[str, Distribution] = {}
         if is_set(item.get("noise")):
@@ -71,12 +68,7 @@ class NeuronPool:
         of a purpose. learning: [agents, 1, 1, 1], 1 for agents that learn; only they drop out.
         """
         item = self.item
-        if contributions:
-            total = contributions[0]
-            for contribution in contributions[1:]:
-                total = total + contribution
-        else:
-            total = ops.broadcast_to(ops.constant(0.0), self.shape)
+        total = self._combined(ops, contributions)
         if "noise" in self.draws:
             total = add_noise(ops, item.get("noise"), total, drawn("noise"), parameters)
         total = self._normalised(ops, total)
@@ -90,6 +82,14 @@ class NeuronPool:
         if self.keeps_state:
             result = ops.where(ops.less(drawn("zoneout"), parameters["zoneout"]), state, result)
         return result
+
+    def _combined(self, ops: Any, contributions: Sequence[Tensor]) -> Tensor:
+        if not contributions:
+            return ops.broadcast_to(ops.constant(0.0), self.shape)
+        total = contributions[0]
+        for contribution in contributions[1:]:
+            total = total + (contribution * (1.0 - total) if self.item.get("binary") else contribution)
+        return total
 
     def _normalised(self, ops: Any, x: Tensor) -> Tensor:
         for kind, axes in (("batchnorm", _BATCH_AXES), ("layernorm", _LAYER_AXES)):

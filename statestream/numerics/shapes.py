@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from statestream.graph.synapse_kinds import kind_of
 from statestream.numerics.declarations import NEURON_POOL, PLASTICITIES, SYNAPSE_POOL
 from statestream.numerics.optimizers import OPTIMIZERS
 
@@ -87,7 +88,6 @@ class Input:
     weight: str
     weight_shape: str
     weight_function: str
-    activation: str
 
     @property
     def projection(self) -> str:
@@ -142,7 +142,7 @@ def hidden_features(network: Network, item: Item) -> int:
 
 def inputs(network: Network, item: Item) -> tuple[tuple[Input, ...], ...]:
     """The inputs of a synapse-pool, one tuple per factor."""
-    layout = {key: per_input(item, key) for key in ("rf", "dilation", "ppp", "weight_shapes", "weight_fnc", "pact")}
+    layout = {key: per_input(item, key) for key in ("rf", "dilation", "ppp", "weight_shapes", "weight_fnc")}
     factor_shapes = per_factor(item, "factor_shapes")
     target_shapes = per_input(item, "target_shapes")
     features = hidden_features(network, item)
@@ -167,7 +167,6 @@ def inputs(network: Network, item: Item) -> tuple[tuple[Input, ...], ...]:
             weight=f"W_{f}_{i}",
             weight_shape=layout["weight_shapes"][f][i] or "full",
             weight_function=layout["weight_fnc"][f][i] or "Id",
-            activation=layout["pact"][f][i] or "Id",
         )
 
     return tuple(tuple(one(f, i, name) for i, name in enumerate(row)) for f, row in enumerate(item["source"]))
@@ -188,8 +187,8 @@ def _neuron_pool(network: Network, item: Item) -> dict[str, Shape]:
 
 
 def is_parameter_free(item: Item) -> bool:
-    """Whether a synapse-pool is computed without weights: a `func`, or a spatial transformer."""
-    return is_set(item.get("func")) or "TRANSFORMER" in (item.get("tags") or ())
+    """Whether a synapse-pool is computed without weights and biases; its noise may have scalars all the same."""
+    return kind_of(item) != "weighted"
 
 
 def _synapse_pool(network: Network, item: Item) -> dict[str, Shape]:
@@ -225,6 +224,6 @@ def parameter_shapes(network: Network, name: str) -> dict[str, Shape]:
         for parameter in item.get("unshare") or ():
             if parameter in shapes:
                 shapes[parameter] = (network.agents, *shapes[parameter])
-        if item.kind == "sp" and is_parameter_free(item):
-            return shapes
+        if item.kind == "sp" and kind_of(item) == "functional":
+            return {}  # not even noise
     return shapes | {parameter.name: () for parameter in scalars(item)}

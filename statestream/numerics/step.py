@@ -14,19 +14,17 @@ from typing import TYPE_CHECKING, Any
 from statestream.arrays import ArrayKey
 from statestream.numerics.arrays import item_arrays
 from statestream.numerics.course import Course
-from statestream.numerics.errors import UnsupportedError
+from statestream.numerics.errors import naming
 from statestream.numerics.frame import SPLIT, Frame, Pools
-from statestream.numerics.loss_plasticity import LossPlasticity
 from statestream.numerics.noise import Draw, DrawKey
+from statestream.numerics.plasticities import PLASTICITIES
+from statestream.numerics.plasticity import Plasticity
 from statestream.numerics.shapes import Shape
 
 if TYPE_CHECKING:
     from statestream.graph import Network
 
 Tensor = Any
-
-PLASTICITIES = {"loss": LossPlasticity}
-"""The types of plasticity that can be computed."""
 
 
 class Step:
@@ -48,8 +46,12 @@ class Step:
         kinds = {name: network.items[name].kind for name in items}
         names = tuple(name for name, kind in kinds.items() if kind == "np")
         self._course = Course.real(network, names)
-        self._plasticities = [_plasticity(network, name) for name, kind in kinds.items() if kind == "plast"]
-        parts: list[Course | LossPlasticity] = [self._course, *self._plasticities]
+        self._plasticities = [
+            PLASTICITIES[network.plasticities[name]["type"]](network, name)
+            for name, kind in kinds.items()
+            if kind == "plast"
+        ]
+        parts: list[Course | Plasticity] = [self._course, *self._plasticities]
         self.inputs = tuple(dict.fromkeys(key for part in parts for key in part.inputs(self._pools)))
         self.draws = tuple(draw for part in parts for draw in part.draws(self._pools))
         states: list[ArrayKey] = [(name, "state", "") for name in names]
@@ -68,12 +70,6 @@ class Step:
         following = self._course.run(frame)[1]
         results: dict[Hashable, Tensor] = {(name, "state", ""): state for name, state in following.items()}
         for plasticity in self._plasticities:
-            results |= plasticity.compute(frame)
+            with naming(plasticity.name):
+                results |= plasticity.compute(frame)
         return results
-
-
-def _plasticity(network: Network, name: str) -> LossPlasticity:
-    kind = network.plasticities[name]["type"]
-    if kind not in PLASTICITIES:
-        raise UnsupportedError(name, "type", f"plasticities of type {kind} are not supported yet")
-    return PLASTICITIES[kind](network, name)

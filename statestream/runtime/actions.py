@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from statestream.memory import Record, Word
+from statestream.numerics.arrays import trained
 from statestream.runtime import listing
 from statestream.runtime.plan import SPLIT
 from statestream.runtime.requests import RequestError
@@ -92,7 +93,7 @@ def plasticities(core: SessionCore) -> Result:
             "name": name,
             "type": item["type"],
             "optimizer": item["optimizer"],
-            "trains": ", ".join(f"{owner}.{parameter}" for _, owner, parameter in item["parameter"]),
+            "trains": ", ".join(one.name for one in trained(core.network, name)),
         }
         for name, item in core.network.plasticities.items()
     ]
@@ -163,6 +164,37 @@ def process_table(core: SessionCore) -> Result:
     frame_time = control.get(Word.FRAME_TIME) / 1e6
     text = listing.table(rows, "processes") + f"\nlast frame {frame_time:.3f} ms"
     return Result(text, {"processes": rows, "last frame ms": frame_time})
+
+
+def capture(core: SessionCore, action: str | None = None, path: str | None = None, *items: str) -> Result:
+    """Begin, end or look at the recording of frames."""
+    recorder = core.recorder
+    if action is None:
+        data = recorder.status()
+    elif action == "start" and path is not None:
+        data = recorder.start(path, list(items))
+        return Result(f"recording to {data['file']} from frame {core.frame} on", data)
+    elif action == "stop" and path is None:
+        if not recorder.running:
+            raise RequestError(f"no capture is running{_last_capture(recorder.status())}")
+        data = recorder.finish()
+        if "trouble" in data:
+            raise RequestError(f"the capture to {data['file']} could not be completed: {data['trouble']}")
+        if data["capture"] == "ended":
+            return Result(f"recorded frames {data['first frame']} to {data['last frame']} in {data['file']}", data)
+    else:
+        raise RequestError("usage: capture start FILE [ITEM|#TAG ...], capture stop, or capture alone")
+    return Result(listing.pairs(data), data)
+
+
+def _last_capture(status: dict[str, Any]) -> str:
+    if "file" not in status:
+        return ""
+    return f"; that to {status['file']} has ended at frame {status['last frame']}{_because(status)}"
+
+
+def _because(status: dict[str, Any]) -> str:
+    return f": {status['trouble']}" if "trouble" in status else ""
 
 
 def leave(core: SessionCore) -> Result:

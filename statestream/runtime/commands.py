@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,17 +19,22 @@ if TYPE_CHECKING:
 class Argument:
     """One argument of a command.
 
-    kind (`count`, `item`, `parameter`, `number`, `command`, `graph` for a graph's file) tells how to complete it.
+    kind (`count`, `item`, `items`, `parameter`, `number`, `command`, `word`, `file`, `graph`) tells how to complete it:
+    `items` are items and `#tag`s, a `word` is one of `words`, `graph` is a graph's file. repeated: the last argument of
+    a command may come several times.
     """
 
     name: str
     kind: str
     optional: bool = False
+    repeated: bool = False
+    words: tuple[str, ...] = ()
 
     @property
     def usage(self) -> str:
         """As help shows it."""
-        return f"[{self.name}]" if self.optional else self.name
+        name = f"{self.name} ..." if self.repeated else self.name
+        return f"[{name}]" if self.optional else name
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,12 @@ class Command:
     def usage(self) -> str:
         """Name and arguments."""
         return " ".join([self.name, *(argument.usage for argument in self.arguments)])
+
+    def argument(self, position: int) -> Argument | None:
+        """What its word at this position (from 0) means; None behind the last."""
+        if position >= len(self.arguments) and self.arguments and self.arguments[-1].repeated:
+            return self.arguments[-1]
+        return self.arguments[position] if position < len(self.arguments) else None
 
 
 _ITEM = Argument("ITEM", "item")
@@ -73,6 +85,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("cstat", "the processes: what each computes, how long it takes", actions.process_table, looks=True),
     Command("loadgraph", "run the network of another graph in place of this one, from frame 0", None,
             (Argument("FILE", "graph"),), ("load",)),
+    Command("capture", "record frames in an HDF5 file: begin, end; alone: how far it is", actions.capture,
+            (Argument("start|stop", "word", True, words=("start", "stop")), Argument("FILE", "file", True),
+             Argument("ITEM|#TAG", "items", True, repeated=True))),
     Command("exit", "end the session", actions.leave),
 )  # fmt: skip
 
@@ -102,17 +117,26 @@ def only_looks(text: str) -> bool:
 
 def execute(core: SessionCore, text: str) -> actions.Result:
     """Do what one command line says; RequestError if it cannot be done."""
-    words = text.split()
-    if not words:
+    name, *given = words(text) or [""]
+    if not name:
         return actions.Result("")
-    command = find(words[0])
-    given = words[1:]
+    command = find(name)
     least = sum(not argument.optional for argument in command.arguments)
-    if not least <= len(given) <= len(command.arguments):
+    if len(given) < least or (given and command.argument(len(given) - 1) is None):
         raise RequestError(f"{command.name} was given {len(given)} arguments; usage: {command.usage}")
     if command.action is None:
         raise RequestError(f"{command.name} is done by the client, which has the user's files")
     return command.action(core, *given)
+
+
+def words(text: str) -> list[str]:
+    """The words of a line; quotes keep together what holds blanks."""
+    if not any(quote in text for quote in "'\""):
+        return text.split()
+    try:
+        return shlex.split(text)
+    except ValueError:
+        raise RequestError("a quote that was opened is not closed") from None
 
 
 def _help(name: str | None = None) -> actions.Result:

@@ -15,16 +15,24 @@ from contextlib import ExitStack
 from typing import IO, Any
 
 from statestream import interfaces, settings
+from statestream.external import ExternalModelError, read_apart
 from statestream.memory import SegmentError
 from statestream.numerics.errors import UnsupportedError
 from statestream.runtime.children import Children
-from statestream.runtime.opening import create_arena, plan_of
+from statestream.runtime.opening import create_arena, plan_of, remarks
 from statestream.runtime.protocol import Connection
 from statestream.runtime.registry import RegistryError, register
 from statestream.runtime.server import Server, listen
 from statestream.runtime.session_core import SessionCore
 
-_REFUSALS = (SegmentError, RegistryError, UnsupportedError, interfaces.InterfaceError, settings.SettingsError)
+_REFUSALS = (
+    SegmentError,
+    RegistryError,
+    UnsupportedError,
+    ExternalModelError,
+    interfaces.InterfaceError,
+    settings.SettingsError,
+)
 """What the user can do something about, said without more words."""
 
 
@@ -76,16 +84,17 @@ def run(owner: socket.socket) -> None:
 def _open(start: dict[str, Any], owner: socket.socket, interrupted: Interruption, stack: ExitStack) -> SessionCore:
     """A session with all that it needs, its processes started; closing the stack takes everything down again."""
     plan = plan_of(start["network"])
+    taken = read_apart(plan.network)
     registration = register()
     stack.callback(registration.release)
     log = stack.enter_context(_log(registration.session))
-    arena = create_arena(registration.segment_name, plan, start, run=0)
+    arena = create_arena(registration.segment_name, plan, start, 0, taken)
     server = Server(stack.enter_context(listen(registration.socket_path)), owner)
     stack.callback(server.close)
     children = Children(server.broadcast, server.watch, log)
     stack.callback(children.end)
     children.assign(children.recruit(plan.participants, plan.threads(start["threads"])), arena.name, run=0)
-    return SessionCore(registration, plan, arena, children, server, interrupted)
+    return SessionCore(registration, plan, arena, children, server, interrupted, remarks(plan.network, taken))
 
 
 def _log(session: int) -> IO[bytes]:

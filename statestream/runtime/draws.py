@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from statestream.streams import fill_normal, stream
+from statestream.streams import fill_draw
 
 
 class Draws:
@@ -46,12 +46,7 @@ class Draws:
     def _fill(self, frame: int) -> None:
         for draw in self._draws:
             _, item, purpose = draw.key
-            generator = stream(self._seed, item, purpose, frame)
-            buffer = self._buffers[frame % 2][draw.key]
-            if draw.distribution == "normal":
-                fill_normal(generator, buffer)
-            else:
-                generator.random(dtype=np.float32, out=buffer)
+            fill_draw(self._seed, item, purpose, frame, draw.distribution, self._buffers[frame % 2][draw.key])
 
 
 def _buffer(shape: tuple[int, ...]) -> np.ndarray:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from statestream import interfaces
+from statestream.arrays import ArrayKey
+from statestream.external import Taken
 from statestream.graph import Network
 from statestream.memory import Arena, Layout, Word, head_size
 from statestream.numerics.initialisation import initial_value
@@ -26,10 +28,11 @@ def plan_of(network: str) -> Plan:
     return plan
 
 
-def create_arena(name: str, plan: Plan, start: Mapping[str, Any], run: int) -> Arena:
+def create_arena(name: str, plan: Plan, start: Mapping[str, Any], run: int, taken: Mapping[ArrayKey, Taken]) -> Arena:
     """An arena with everything at its initial value; SegmentError if there is no room for it.
 
-    start: `network`, `seed` and `threads` of the session. run: which network of the session it is.
+    start: `network`, `seed` and `threads` of the session. run: which network of the session it is. taken: start values
+    from external models, as `external.read_apart` gives them.
     """
     participants = len(plan.participants)
     layout = Layout.plan(plan.specs.values(), plan.changing, head_size(participants))
@@ -37,14 +40,14 @@ def create_arena(name: str, plan: Plan, start: Mapping[str, Any], run: int) -> A
     arena = Arena.create(name, layout, description, participants)
     try:
         arena.control.set(Word.CORE_PID, os.getpid())
-        _initialize(arena, plan, start["seed"])
+        _initialize(arena, plan, start["seed"], taken)
     except BaseException:
         arena.remove()
         raise
     return arena
 
 
-def _initialize(arena: Arena, plan: Plan, seed: int) -> None:
+def _initialize(arena: Arena, plan: Plan, seed: int, taken: Mapping[ArrayKey, Taken]) -> None:
     network = plan.network
     for key in plan.specs:
         if key == SCHEDULE:
@@ -54,14 +57,14 @@ def _initialize(arena: Arena, plan: Plan, seed: int) -> None:
         elif key[0] in network.interfaces:
             value = interfaces.load(network.interfaces[key[0]]["type"])(network, key[0], seed).initial(key)
         else:
-            value = initial_value(network, key, seed)
+            value = taken[key].value if key in taken else initial_value(network, key, seed)
         for copy in arena.copies(key):
             copy[...] = value
 
 
-def remarks(network: Network) -> list[str]:
+def remarks(network: Network, taken: Mapping[ArrayKey, Taken]) -> list[str]:
     """What the user should know of a network that begins to run."""
-    return [
+    return [each.message for each in taken.values()] + [
         f"core client {name} of type {client['type']} is not built yet: the session runs without it"
         for name, client in network.core_clients.items()
     ]

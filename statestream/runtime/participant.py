@@ -21,8 +21,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from statestream.memory import Arena, Arrival, Record
+from statestream.processes import die_with_parent
 from statestream.runtime.increments import NotFinite
-from statestream.runtime.launch import die_with_parent
 from statestream.runtime.spin import SPIN_NS
 
 _LOOK_UP_NS = 500_000_000

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from statestream.external import ExternalModelError, read_apart
 from statestream.interfaces import InterfaceError
 from statestream.memory import SegmentError
 from statestream.numerics.errors import UnsupportedError
-from statestream.runtime.opening import create_arena, plan_of
+from statestream.runtime.opening import create_arena, plan_of, remarks
 from statestream.runtime.requests import RequestError
 
 if TYPE_CHECKING:
@@ -35,8 +36,9 @@ def replace(core: SessionCore, message: Mapping[str, Any]) -> int:
     name = core.registration.segment_name
     try:
         plan = plan_of(str(start["network"]))
-        arena = create_arena(core.registration.draft_name, plan, start, run)
-    except (UnsupportedError, InterfaceError, SegmentError) as error:
+        taken = read_apart(plan.network)
+        arena = create_arena(core.registration.draft_name, plan, start, run, taken)
+    except (UnsupportedError, InterfaceError, ExternalModelError, SegmentError) as error:
         raise RequestError(f"the network cannot run here: {error}") from error
     try:
         crew = core.children.recruit(plan.participants, plan.threads(arena.description["threads"]), core.busy())
@@ -48,6 +50,6 @@ def replace(core: SessionCore, message: Mapping[str, Any]) -> int:
     except (OSError, SegmentError) as error:
         arena.remove()
         raise RequestError(f"the network cannot run here: {error}") from error
-    core.adopt(plan, arena)
+    core.adopt(plan, arena, remarks(plan.network, taken))
     core.children.assign(crew, name, run)
     return run

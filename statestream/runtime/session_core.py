@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -15,8 +15,8 @@ from statestream.memory import Arena, RunState, Word
 from statestream.runtime import commands, protocol, replacement
 from statestream.runtime.children import Children
 from statestream.runtime.clock import FrameClock, Stalled
-from statestream.runtime.opening import remarks
 from statestream.runtime.plan import SPLIT, Plan
+from statestream.runtime.recorder import Recorder
 from statestream.runtime.registry import Registration
 from statestream.runtime.requests import RequestError
 from statestream.runtime.server import Request, Server
@@ -32,13 +32,6 @@ class Ending(RuntimeError):
     """The session was asked to end while a frame was being computed."""
 
 
-class Companion(Protocol):
-    """Something that goes along with one network's run, such as a recording of its frames."""
-
-    def stop(self) -> None:
-        """The run is over: another network takes its place, or the session ends. Must not raise."""
-
-
 class SessionCore:
     """The state machine of a session. Everything here runs in the core's main thread."""
 
@@ -50,16 +43,16 @@ class SessionCore:
         children: Children,
         server: Server,
         interrupted: Callable[[], bool],
+        remarks: Sequence[str],
     ) -> None:
-        """interrupted: whether a signal asked the core to end."""
+        """interrupted: whether a signal asked the core to end. remarks: what the clients should know of the network."""
         self.registration, self.plan, self.arena = registration, plan, arena
         self.children, self.server = children, server
+        self.recorder = Recorder(arena, plan, server)
         self.trouble = ""
         """Why the session is broken."""
         self.ended = False
-        self.companions: list[Companion] = []
-        """What goes along with the network that runs."""
-        self._interrupted = interrupted
+        self._interrupted, self._remarks = interrupted, remarks
         self._clock = FrameClock(arena, plan, self._check)
         self._state = RunState.INITIALIZING
         self._stop_at: int | None = 0
@@ -102,7 +95,7 @@ class SessionCore:
 
     def run(self) -> None:
         """Serve requests and compute frames until the session ends."""
-        self._remark()
+        self._remark(self._remarks)
         try:
             while not self._leaving():
                 if self.server.stirred.is_set() or self.server.urgent or self._state != RunState.STREAMING:
@@ -111,7 +104,8 @@ class SessionCore:
                     self._look_after_children()
                 if self._leaving():
                     break
-                if self._state == RunState.STREAMING:
+                self.recorder.observe()
+                if self._state == RunState.STREAMING and not self.recorder.congested:
                     self._one_frame()
                 else:
                     self.server.stirred.wait(_LOOK_UP)
@@ -142,28 +136,27 @@ class SessionCore:
         """Indices of the participants that are in the middle of a frame, which broke down without them."""
         return self._clock.missing() if self.arena.control.get(Word.STARTED) > self.frame else []
 
-    def adopt(self, plan: Plan, arena: Arena) -> None:
+    def adopt(self, plan: Plan, arena: Arena, remarks: Sequence[str]) -> None:
         """From now on this is the session's network: at its first frame, paused."""
         self._leave_network(RunState.REPLACED)
         self.plan, self.arena = plan, arena
+        self.recorder = Recorder(arena, plan, self.server)
         self._clock = FrameClock(arena, plan, self._check)
         self._state, self._stop_at, self._slow = RunState.INITIALIZING, 0, (-1, 0.0)
         self.trouble = ""
         text = f"the network was replaced, by {self.network.name}, before this was done"
         self._waiters.fail("command", text, but_ready=True)
         self.server.broadcast({"event": "network", "name": self.network.name})
-        self._remark()
+        self._remark(remarks)
 
     def _leave_network(self, state: RunState) -> None:
         """No further frame of the present network: all that take part in it are told so."""
-        for companion in self.companions:
-            companion.stop()
-        self.companions.clear()
         self.arena.control.set(Word.RUN_STATE, state)
         self._clock.release_all()
+        self.recorder.stop()
 
-    def _remark(self) -> None:
-        for text in remarks(self.network):
+    def _remark(self, remarks: Sequence[str]) -> None:
+        for text in remarks:
             self.server.broadcast({"event": "notice", "text": text})
 
     def require_working(self) -> None:

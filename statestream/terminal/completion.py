@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 
-from statestream.runtime.commands import COMMANDS, Argument
+from statestream.runtime.commands import COMMANDS, Argument, Command
 
 if TYPE_CHECKING:
     from statestream.session import Handle
@@ -32,21 +32,24 @@ class CommandCompleter(Completer):
         for text, meaning in self._candidates(words, begun):
             if text.startswith(begun):
                 # As in a shell, what takes a further word is followed by a blank.
-                more = len(words) < len(_arguments([*words, text]))
+                more = _argument([*words, text], len(words)) is not None
                 yield Completion(f"{text} " if more else text, -len(begun), display=text, display_meta=meaning)
 
     def _candidates(self, words: list[str], begun: str) -> Iterable[tuple[str, str]]:
         if not words:
             return [(command.name, command.help) for command in COMMANDS]
-        arguments = _arguments(words)
-        if len(words) > len(arguments):
+        argument = _argument(words, len(words) - 1)
+        if argument is None:
             return []
-        kind = arguments[len(words) - 1].kind
+        kind, items = argument.kind, self._handle.network.items
+        if kind == "word":
+            return [(word, "") for word in argument.words]
         if kind == "command":
             return [(each.name, each.help) for each in COMMANDS]
-        if kind == "item":
-            return [(name, _KINDS[item.kind]) for name, item in self._handle.network.items.items()]
-        if kind == "parameter" and words[1] in self._handle.network.items:
+        if kind in ("item", "items"):
+            tags = self._handle.network.tags if kind == "items" else ()
+            return [*((name, _KINDS[item.kind]) for name, item in items.items()), *((f"#{tag}", "tag") for tag in tags)]
+        if kind == "parameter" and words[1] in items:
             return [(name, "") for name in self._handle.names(words[1], "parameter")]
         if kind == "graph":
             return _files(begun, ".st_graph")
@@ -65,15 +68,19 @@ def _files(begun: str, ending: str) -> list[tuple[str, str]]:
     return [(f"{folder}{name}/", "folder") if is_folder else (folder + name, "") for name, is_folder in shown]
 
 
-def _arguments(words: Sequence[str]) -> tuple[Argument, ...]:
-    """What the command that these words begin with takes; nothing if there is none."""
-    for command in COMMANDS:
-        if words and words[0] in (command.name, *command.aliases):
-            return command.arguments
-    return ()
+def _command(words: Sequence[str]) -> Command | None:
+    """The command that these words begin with."""
+    return next((one for one in COMMANDS if words and words[0] in (one.name, *one.aliases)), None)
+
+
+def _argument(words: Sequence[str], position: int) -> Argument | None:
+    """What stands at this position (from 0) behind the command that these words begin with."""
+    command = _command(words)
+    return command.argument(position) if command else None
 
 
 def incomplete(text: str) -> bool:
     """Whether the command that is being typed still lacks an argument."""
     words = re.split(r"[;\n]", text)[-1].split()
-    return 0 < len(words) <= sum(not argument.optional for argument in _arguments(words))
+    command = _command(words)
+    return command is not None and len(words) <= sum(not argument.optional for argument in command.arguments)

@@ -7,14 +7,24 @@ import math
 import re
 from typing import Any
 
-_COMMENT = re.compile(r"(^|\s)#.*")
+_PART = re.compile(r"""(?P<comment>(?:^|(?<=;)\s)\s*\#.*|\s\#(?:\s.*)?$)|(?P<end>;)|'[^']*'|"[^"]*"|.""", re.DOTALL)
+"""What a line consists of: comments, ends of commands, quoted parts, single characters."""
 _LONGEST_MESSAGE = 2000
 _LONGEST_QUOTE = 60
 
 
 def commands(line: str) -> list[str]:
-    """The commands of one line: separated by `;`, nothing after a `#` that stands at the start or after a blank."""
-    return [command.strip() for command in _COMMENT.sub("", line).split(";") if command.strip()]
+    """The commands of one line: separated by `;`, nothing after a `#` at the start or between blanks.
+
+    So `#tag` within a command is a word of it, and neither counts within quotes.
+    """
+    found = [""]
+    for part in _PART.finditer(line):
+        if part["end"]:
+            found.append("")
+        elif not part["comment"]:
+            found[-1] += part[0]
+    return [command.strip() for command in found if command.strip()]
 
 
 def safe(text: str) -> str:

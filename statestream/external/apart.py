@@ -1,0 +1,76 @@
+"""Reading external models in a process of its own.
+
+HDF5's library is written in C, and a damaged file can make it crash or go round in circles (measured: one changed byte
+is enough). That must cost nobody a session: the reader's process has a deadline and limited memory, and its end is a
+message like others.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+
+import numpy as np
+
+from statestream import processes
+from statestream.arrays import ArrayKey
+from statestream.external.errors import ExternalModelError
+from statestream.external.start_values import Array, Taken, files, initial_values_but
+from statestream.graph import Network
+
+PATIENCE = 60
+"""Seconds that reading may take, besides those for the files' length."""
+_SLOWEST = 10_000_000
+"""Bytes per second of the slowest disk."""
+MEMORY = 1 << 32
+"""Bytes of memory that reading may take, besides those for the files' length (mapped, and copied)."""
+
+
+def read_apart(network: Network, patience: int = PATIENCE, memory: int = MEMORY) -> dict[ArrayKey, Taken]:
+    """What `start_values.read` reads, by a process of its own. Raises ExternalModelError with all that is wrong.
+
+    patience, memory: seconds and bytes, besides those for the files' length.
+    """
+    paths = files(network)
+    if not paths:
+        return {}
+    length = sum(os.path.getsize(path) for path in paths if os.path.isfile(path))
+    patience += length // _SLOWEST
+    limits = [str(os.getpid()), str(patience), str(memory + 8 * length)]
+    done = subprocess.run(
+        processes.command("statestream.external.reader", *limits),
+        input=network.to_json().encode(),
+        stdout=subprocess.PIPE,
+        env=processes.environment() | {"OPENBLAS_NUM_THREADS": "1"},  # its threads would take memory
+        check=False,
+    )
+    if done.returncode != 0:
+        ended = f"by signal {-done.returncode}" if done.returncode < 0 else f"with status {done.returncode}"
+        ended = f"after {patience} s without a result" if done.returncode == -signal.SIGALRM else ended
+        named = ", ".join(map(str, paths))
+        raise ExternalModelError([f"the process that reads them ended {ended}; the files ({named}) may be damaged"])
+    return _received(done.stdout)
+
+
+def initial_values(network: Network, seed: int) -> dict[ArrayKey, Array]:
+    """The first values of all arrays of pools and plasticities, those from external models included.
+
+    Raises ExternalModelError with all that is wrong, ValueError for another `init` that does not fit.
+    """
+    return initial_values_but(network, seed, {key: taken.value for key, taken in read_apart(network).items()})
+
+
+def _received(data: bytes) -> dict[ArrayKey, Taken]:
+    start = data.index(b"\n") + 1
+    answer = json.loads(data[:start])
+    if "problems" in answer:
+        raise ExternalModelError(answer["problems"])
+    taken: dict[ArrayKey, Taken] = {}
+    for key, shape, message in answer["taken"]:
+        count = int(np.prod(shape))
+        value = np.frombuffer(data, np.float32, count, start).reshape(shape)
+        taken[key[0], key[1], key[2]] = Taken(value, message)
+        start += 4 * count
+    return taken

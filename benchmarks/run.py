@@ -62,6 +62,8 @@ def main() -> None:
         page = PERFORMANCE.read_text(encoding="utf-8")
         head, rest = page.split(BEGIN)
         PERFORMANCE.write_text(f"{head}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}", encoding="utf-8")
+    if footprint.TOO_LATE in text:
+        sys.exit("an engine was ready too late")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import operator
 import weakref
-from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +19,11 @@ from statestream.arrays import ArrayKey
 from statestream.catalogue import default_catalogue
 from statestream.graph import Network
 from statestream.memory import RunState, Word
+from statestream.runtime import commands
+from statestream.runtime.attached import Attached
 from statestream.runtime.client import Client, CommandError, Listener, SessionError
+from statestream.runtime.requests import RequestError
+from statestream.views import Arrays, FrameView, ItemView, Reader, plain
 
 Source = str | Path | Mapping[str, Any] | Network
 _SPLIT: ArrayKey = ("", "session", "split")
@@ -47,114 +50,6 @@ def load_graph(
         strict=strict,
         default_backend=settings.load().default_backend,
     )
-
-
-class Arrays(Mapping[str, Any]):
-    """An item's parameters or variables by name. Reading copies; scalars read as numbers and take numbers."""
-
-    def __init__(self, handle: Reader, item: str, kind: str) -> None:
-        self._handle, self._item, self._kind = handle, item, kind
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._handle.names(self._item, self._kind))
-
-    def __len__(self) -> int:
-        return len(self._handle.names(self._item, self._kind))
-
-    def __getitem__(self, name: str) -> Any:
-        return self._handle.get(self._key(name))
-
-    def __setitem__(self, name: str, value: Any) -> None:
-        self._handle.put(self._key(name), value)
-
-    def __repr__(self) -> str:
-        return f"<{self._kind}s of {self._item}: {', '.join(self)}>"
-
-    def _key(self, name: str) -> ArrayKey:
-        names = self._handle.names(self._item, self._kind)
-        if name not in names:
-            raise KeyError(f"{self._item} has no {self._kind} {name!r}; it has: {', '.join(names) or 'none'}")
-        return self._item, self._kind, name
-
-
-class ItemView:
-    """One item of a running network."""
-
-    def __init__(self, handle: Reader, name: str) -> None:
-        self._handle, self.name = handle, name
-        self.parameter = Arrays(handle, name, "parameter")
-        self.variable = Arrays(handle, name, "variable")
-
-    @property
-    def state(self) -> np.ndarray:
-        """Copy of a neuron-pool's state, [agents, features, X, Y], of one whole frame."""
-        return self._handle.get(self._state_key())
-
-    @state.setter
-    def state(self, value: Any) -> None:
-        self._handle.put(self._state_key(), value)
-
-    def update(self, item: str, parameter: str) -> Any:
-        """The increment of that parameter which this plasticity computed in the last frame."""
-        network, names = self._handle.network, self._handle.names(self.name, "update")
-        wanted = f"{item}.{parameter}"
-        for name in names:
-            # Of two names of one shared array, a plasticity keeps the increment under the first.
-            if name == wanted or network.parameter_owner(*name.split(".")) == network.parameter_owner(item, parameter):
-                return self._handle.get((self.name, "update", name))
-        raise KeyError(f"{self.name} does not train {wanted}; it trains: {', '.join(names) or 'nothing'}")
-
-    def __repr__(self) -> str:
-        return f"<item {self.name}>"
-
-    def _state_key(self) -> ArrayKey:
-        if self.name not in self._handle.network.neuron_pools:
-            raise AttributeError(f"{self.name} has no state, only neuron-pools have")
-        return self.name, "state", ""
-
-
-class Reader(ABC):
-    """What a session and a view of one of its frames have in common: items by name."""
-
-    network: Network
-    """The network that runs."""
-
-    def __getitem__(self, name: str) -> ItemView:
-        if name not in self.network.items:
-            raise KeyError(f"there is no item {name!r}; there are: {', '.join(self.network.items)}")
-        return ItemView(self, name)
-
-    @abstractmethod
-    def names(self, item: str, kind: str) -> list[str]:
-        """Names of an item's arrays of one kind."""
-
-    @abstractmethod
-    def get(self, key: ArrayKey) -> Any:
-        """Value of an array."""
-
-    @abstractmethod
-    def put(self, key: ArrayKey, value: Any) -> None:
-        """Overwrite an array."""
-
-
-class FrameView(Reader):
-    """Arrays of one and the same frame."""
-
-    def __init__(self, handle: Handle, frame: int, values: Mapping[ArrayKey, np.ndarray]) -> None:
-        self.network, self.frame = handle.network, frame
-        self._handle, self._values = handle, values
-
-    def names(self, item: str, kind: str) -> list[str]:
-        """Names of an item's arrays of one kind."""
-        return self._handle.names(item, kind)
-
-    def get(self, key: ArrayKey) -> Any:
-        """Copy of an array as it was in this frame."""
-        return _plain(self._values[self._handle.resolve(key)].copy())
-
-    def put(self, key: ArrayKey, value: Any) -> None:
-        """A past frame cannot be changed."""
-        raise TypeError("a frame view is a record of one frame; set values on the session")
 
 
 @dataclass(frozen=True)
@@ -185,14 +80,30 @@ class Handle(Reader):
         self._client = client
         # A handle that nobody holds any more lets go, and by that a session of its own ends. No finalizer may wait.
         weakref.finalize(self, client.let_go).atexit = False
-        self.network = network or Network.from_json(client.arena.description["network"])
-        self._names: dict[tuple[str, str], list[str]] = {}
-        for key, slot in client.arena.layout.by_key.items():
-            if not slot.spec.internal:
-                self._names.setdefault((key[0], key[1]), []).append(key[2])
-        for name, item in self.network.synapse_pools.items():
-            shared = item.get("share params") or {}
-            self._names.setdefault((name, "parameter"), []).extend(shared)
+        self._attached = Attached(client.arena, network)
+
+    @property
+    def _now(self) -> Attached:
+        """The network that runs now. Whoever needs two things of one network asks once."""
+        arena, attached = self._client.arena, self._attached
+        if attached.arena is not arena:
+            attached = self._attached = Attached(arena)
+        return attached
+
+    @property
+    def network(self) -> Network:
+        """The network that runs."""
+        return self._now.network
+
+    @property
+    def seed(self) -> int:
+        """The seed of all random numbers."""
+        return int(self._now.arena.description["seed"])
+
+    @property
+    def threads(self) -> int:
+        """Threads of each worker's engine; 0: the machine's cores, shared among the workers."""
+        return int(self._now.arena.description["threads"])
 
     @property
     def id(self) -> int:
@@ -217,8 +128,10 @@ class Handle(Reader):
     def status(self) -> Status:
         """What the session is doing, now."""
         control = self._client.arena.control
-        state = RunState(control.get(Word.RUN_STATE)).name.lower()
-        return Status(state, control.frame, control.get(Word.RATE) / 1000, control.get(Word.REMAINING))
+        state = RunState(control.get(Word.RUN_STATE))
+        if state == RunState.REPLACED:  # by a network that is gone, too
+            state = RunState.ENDED
+        return Status(state.name.lower(), control.frame, control.get(Word.RATE) / 1000, control.get(Word.REMAINING))
 
     @property
     def alive(self) -> bool:
@@ -247,8 +160,53 @@ class Handle(Reader):
 
     def execute(self, text: str, wait: bool = True) -> Answer:
         """As `command`, the text and the data; without `wait`, `stream N` returns as soon as it has begun."""
+        if commands.named(text) == "loadgraph":
+            return self._loadgraph(text, wait)
         answer = self._client.request("command", text=text, wait=wait)
         return Answer(str(answer["text"]), answer["data"])
+
+    def replace(
+        self,
+        source: Source,
+        seed: int | None = None,
+        *,
+        agents: int | None = None,
+        backend: str | None = None,
+        overrides: Mapping[str, Any] | None = None,
+        strict: bool = False,
+        threads: int | None = None,
+        wait: bool = True,
+    ) -> str:
+        """Run another network in place of the session's, from frame 0 and paused; returns what has become of it.
+
+        As for Session, except threads: None for those that the session has. Workers whose backend, device and threads
+        are wanted again stay, with their engines; all else ends or starts anew. Returns when all items are ready.
+
+        GraphError, SessionError or CommandError if the network is wrong or cannot run here: the old one goes on,
+        untouched. SessionError if it breaks down while it starts; another may take its place then.
+        """
+        network = as_network(source, backend, agents, overrides, strict)
+        fields: dict[str, Any] = {"network": network.to_json(), "seed": as_run(network, seed, None)[0]}
+        if threads is not None:
+            fields["threads"] = operator.index(threads)
+        answer = self._client.request("replace", wait=wait, **fields)
+        arena = self._client.arena
+        if arena.description["run"] == answer["data"]["run"]:
+            self._attached = Attached(arena, network)
+        return str(answer["text"])
+
+    def _loadgraph(self, text: str, wait: bool) -> Answer:
+        """The command of that name: this process reads the file, so that its path means what the user means."""
+        try:
+            _, *files = commands.words(text)
+            if len(files) != 1:
+                raise CommandError(f"loadgraph was given {len(files)} arguments; usage: loadgraph FILE")
+            network = as_network(Path(files[0]).expanduser(), None, None, None, False)
+        except (graph.GraphError, settings.SettingsError, SessionError, RequestError) as error:
+            raise CommandError(str(error)) from error
+        said = self.replace(network, wait=wait)
+        warnings = [f"warning: {finding}" for finding in network.warnings]
+        return Answer("\n".join([*warnings, said]), {"network": network.name, "frame": 0})
 
     def save(self, path: str | Path) -> None:
         """Saving is not built yet."""
@@ -257,32 +215,23 @@ class Handle(Reader):
     @contextmanager
     def frame_view(self, *items: str) -> Iterator[FrameView]:
         """Several arrays of one and the same frame; of some items only, if named."""
-        chosen = set(items or self.network.items)
-        owners = {
-            self.resolve((item, "parameter", name))[0] for item in chosen for name in self.names(item, "parameter")
-        }
-        keys = [key for key in self._client.arena.layout.by_key if key[0] in chosen | owners]
-        frame, values = self._client.read(keys)
-        yield FrameView(self, frame, dict(zip(keys, values, strict=True)))
+        now = self._now
+        keys = now.keys(set(items or now.network.items))
+        frame, values = self._client.read(keys, now.arena)
+        yield FrameView(now, frame, dict(zip(keys, values, strict=True)))
 
     def names(self, item: str, kind: str) -> list[str]:
         """Names of an item's arrays of one kind."""
-        return self._names.get((item, kind), [])
-
-    def resolve(self, key: ArrayKey) -> ArrayKey:
-        """Where an array really is: a shared parameter leads to its owner's."""
-        if key[1] != "parameter" or key in self._client.arena.layout.by_key:
-            return key
-        item, name = self.network.parameter_owner(key[0], key[2])
-        return item, "parameter", name
+        return self._now.names(item, kind)
 
     def get(self, key: ArrayKey) -> Any:
         """Copy of an array, of one whole frame; a number if it is a scalar."""
-        return _plain(self._client.read([self.resolve(key)])[1][0])
+        now = self._now
+        return plain(self._client.read([now.resolve(key)], now.arena)[1][0])
 
     def put(self, key: ArrayKey, value: Any) -> None:
         """Overwrite an array between two frames; returns when it is in place."""
-        self._client.write(self.resolve(key), np.asarray(value, np.float32))
+        self._client.write(self._now.resolve(key), np.asarray(value, np.float32))
 
     def close(self) -> None:
         """Let go of the session; the process that started it ends it."""
@@ -370,11 +319,6 @@ def as_network(
     if not isinstance(source, Mapping) and Path(source).suffix == ".st_net":
         raise SessionError(f"{source}: starting from a saved network is not built yet")
     return load_graph(source, agents=agents, backend=backend, overrides=values, strict=strict)
-
-
-def _plain(array: np.ndarray) -> Any:
-    # str() of a float32 is the shortest text that means it: 1e-4 reads back as 1e-4, not as 9.999999747e-05.
-    return float(str(array[()])) if array.shape == () else array
 
 
 _open_sessions: weakref.WeakSet[Session] = weakref.WeakSet()

@@ -6,6 +6,7 @@ and every other skip (or xfail) is turned into a failure, here and in continuous
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Generator, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -46,6 +47,8 @@ def statestream_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STATESTREAM_HOME", str(home))
         yield home
+        if "engines" in sys.modules:
+            sys.modules["engines"].close_all()
 
 
 def allowed_skips(text: str) -> list[str]:

@@ -278,3 +278,17 @@ def test_a_name_with_blanks_is_quoted_and_a_capture_may_begin_before_all_is_read
         first = capture["numerals"].variable["rn_image"][0]
         assert (first == 0.25).any()  # the interface's own first values, which it knows when it is ready
         np.testing.assert_array_equal(capture["image"].state[1], first)
+
+
+def test_a_replaced_network_ends_its_capture_and_the_next_one_has_its_own(tmp_path: Path) -> None:
+    with sst.Session(COUNTER) as session:
+        session.command(f"capture start {tmp_path / 'one.h5'}")
+        session.step(4)
+        session.replace(LEARNER, seed=3)
+        with sst.open_capture(tmp_path / "one.h5") as capture:
+            assert capture.ended and list(capture.frames) == list(range(5))
+        session.command(f"capture start {tmp_path / 'two.h5'}")
+        session.step(2)
+        session.command("capture stop")
+    with sst.open_capture(tmp_path / "two.h5") as capture:
+        assert list(capture.frames) == [0, 1, 2] and capture.manifest["seed"] == 3

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-import statestream as sst
+from engines import running
 
 FIRST_INFORMATIVE = 5
 """Path length 4, plus one: the first delay at which the prediction can have seen the numeral."""
@@ -16,7 +16,7 @@ FIRST_INFORMATIVE = 5
 @pytest.mark.parametrize("seed", [1, 2, 3, 4, 5])
 @pytest.mark.parametrize("backend", ["tensorflow", "theano"])
 def test_accuracy_at_the_first_informative_delay(root: Path, backend: str, seed: int) -> None:
-    with sst.Session(root / "examples" / "demo.st_graph", backend=backend, seed=seed) as session:
+    with running(backend, root / "examples" / "demo.st_graph", seed=seed) as session:
         session.step(600)
         accuracy = session["roman_numerals"].variable["_acc_"]
     assert accuracy[FIRST_INFORMATIVE] > 0.9

@@ -22,7 +22,7 @@ def family() -> Iterator[tuple[Children, Child, int]]:
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    found = Children(lambda event: None)
+    found = Children(lambda event: None, lambda descriptor, read: None, sys.stderr.buffer)
     found.all = [Child(Participant(0, "worker 0", ("a", "b")), process, reading)]
     yield found, found.all[0], writing
     process.kill()
@@ -43,25 +43,17 @@ def test_a_child_whose_pipe_closed_is_taken_for_dead_before_it_can_be_waited_for
     assert "worker 0" in found.explain(child) and "does not report any more (items: a, b)" in found.explain(child)
 
 
-def test_a_report_is_read_whole_by_two_threads(family: tuple[Children, Child, int]) -> None:
-    """The control thread reads what comes; the main thread too, when it wants a dead child's last words."""
+def test_a_long_report_is_read_whole(family: tuple[Children, Child, int]) -> None:
     found, child, writing = family
-    seen: list[str] = []
-    found._notify = lambda event: seen.append(event["text"])
-    texts = [f"{number} " + "x" * 5000 for number in range(400)]
+    text = "x" * 3_000_000 + "end"
 
     def write() -> None:
         with os.fdopen(writing, "wb") as pipe:
-            for text in texts:
-                pipe.write(json.dumps({"notice": text}).encode() + b"\n")
+            pipe.write(json.dumps({"failure": text, "traceback": "where"}).encode() + b"\n")
 
-    def read() -> None:
-        while not child.closed:
-            found.read(child)
-
-    threads = [threading.Thread(target=work) for work in (write, read, read, read)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(20)
-    assert seen == texts
+    thread = threading.Thread(target=write)
+    thread.start()
+    while not child.closed:
+        found.read(child)
+    thread.join(20)
+    assert f"worker 0 failed: {text} (items: a, b)\nwhere" == found.explain(child)

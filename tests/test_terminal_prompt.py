@@ -8,6 +8,7 @@ import threading
 import time
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -143,6 +144,8 @@ def test_progress_is_gathered(capsys: pytest.CaptureFixture[str]) -> None:
     assert news.take({"event": "state", "state": "paused"}, Status("paused", 5, 0.0, 0)) == "paused at frame 5"
     assert news.take({"event": "notice", "text": "mid became NaN"}, status) == "mid became NaN"
     assert news.rest() == ""
+    assert news.take({"event": "network", "name": "other"}, status) == ""
+    assert "other is ready after" in news.take({"event": "state", "state": "paused"}, status)
 
 
 def candidates(text: str) -> list[str]:
@@ -175,6 +178,19 @@ def candidates(text: str) -> list[str]:
 )
 def test_completion(text: str, expected: list[str]) -> None:
     assert candidates(text) == expected
+
+
+def test_completion_of_graph_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "nets"))
+    (tmp_path / "nets").mkdir()
+    for name in ("demo.st_graph", "nets/deep.st_graph", "nets/notes.txt"):
+        (tmp_path / name).write_text("")
+    assert candidates("load ") == ["demo.st_graph", "nets/"]
+    assert candidates("loadgraph nets/") == ["nets/deep.st_graph"]
+    assert candidates("load ~/d") == ["~/deep.st_graph"]
+    assert candidates(f"load {tmp_path}/d") == [f"{tmp_path}/demo.st_graph"]
+    assert candidates("load nowhere/") == []
 
 
 @pytest.mark.parametrize(
@@ -224,6 +240,14 @@ def test_loss_in_the_status_line() -> None:
     handle.network.plasticities.clear()
     assert Loss(handle).read() == ""  # type: ignore[arg-type]
     assert Loss(FakeHandle(frame=0)).read() == ""  # type: ignore[arg-type]
+
+
+def test_loss_of_the_network_that_took_the_place_of_another() -> None:
+    handle = FakeHandle(frame=3)
+    loss = Loss(handle)  # type: ignore[arg-type]
+    assert loss.read() == "deep 0.1235"
+    handle.network = SimpleNamespace(plasticities={"flat": None})
+    assert loss.read() == "loss 2"
 
 
 def test_history_is_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

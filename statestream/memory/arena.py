@@ -80,6 +80,15 @@ class Arena:
         description = json.loads(text)
         return Arena(name, memory, Layout.from_dict(description.pop("layout")), description)
 
+    def rename(self, name: str) -> None:
+        """Take a name, in place of the arena that has it (whose memory stays for those who hold it)."""
+        segment.rename(self.name, name)
+        self.name = name
+
+    def remove(self) -> None:
+        """Remove the segment's name; its memory goes with the last who holds it."""
+        segment.remove(self.name)
+
     def committed(self, key: ArrayKey) -> np.ndarray:
         """The committed copy itself (no copy is made): for participants during a frame, and the core between two."""
         index = self.layout.by_key[key].index

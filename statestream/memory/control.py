@@ -56,6 +56,8 @@ class RunState(IntEnum):
     BROKEN = 3
     """A participant died or raised: no further frame, the last whole one stays readable."""
     ENDED = 4
+    REPLACED = 5
+    """Another network runs in this session, in an arena of its own under the same name."""
 
 
 class Record(IntEnum):
@@ -107,6 +109,10 @@ class Control:
     def set(self, word: Word, value: int) -> None:
         """Write a session word."""
         _barrier.store(self._bytes, 8 * word, value)
+
+    def is_over(self) -> bool:
+        """Whether no frame of this arena will ever be computed again."""
+        return self.get(Word.RUN_STATE) in (RunState.ENDED, RunState.REPLACED)
 
     @property
     def frame(self) -> int:

@@ -27,7 +27,7 @@ def create(name: str, size: int) -> np.ndarray:
             f"the session needs {_mib(size)} of shared memory, {DIRECTORY} has {_mib(free)} free; "
             "use fewer agents or smaller pools, or free some (a running session holds its memory until it exits)"
         )
-    # The library opens with mode 0666; the mask is process-wide, so a core creates its segment before it has threads.
+    # The library opens with mode 0666. The mask is process-wide; no other thread of a core makes files meanwhile.
     mask = os.umask(0o077)
     try:
         array = SharedArray.create(f"shm://{name}", (size,), np.uint8)
@@ -59,6 +59,14 @@ def remove(name: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def rename(name: str, to: str) -> None:
+    """Give a segment another name, at once; a segment that had it is removed, as `remove` does."""
+    try:
+        os.replace(DIRECTORY / name, DIRECTORY / to)
+    except OSError as error:
+        raise SegmentError(f"cannot rename the shared-memory segment {name!r} to {to!r}: {error.strerror}") from error
 
 
 def names(prefix: str) -> list[str]:

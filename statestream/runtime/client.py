@@ -21,7 +21,7 @@ import numpy as np
 from statestream import settings
 from statestream.arrays import ArrayKey
 from statestream.graph import Network
-from statestream.memory import Arena, SegmentError, Torn
+from statestream.memory import Arena, RunState, SegmentError, Torn, Word
 from statestream.runtime import launch, registry
 from statestream.runtime.protocol import Connection, ProtocolError, decode_array, encode_array
 
@@ -53,7 +53,8 @@ class Client:
         core: subprocess.Popen[bytes] | None,
         listener: Listener | None,
     ) -> None:
-        self.arena, self.session = arena, session
+        self.session = session
+        self._arena, self._following = arena, threading.Lock()
         self._connection, self._core, self._listener = connection, core, listener
         self._ids = itertools.count(1)
         self._pending: dict[int, queue.SimpleQueue[dict[str, Any] | None]] = {}
@@ -100,6 +101,20 @@ class Client:
         return Client(Connection(stream), arena, session, None, listener)
 
     @property
+    def arena(self) -> Arena:
+        """The arena of the network that runs now; of the last one, once the session has ended."""
+        if self._arena.control.get(Word.RUN_STATE) == RunState.REPLACED:
+            self._follow()
+        return self._arena
+
+    def _follow(self) -> None:
+        # If there is none any more, the session has ended. Its name may be another session's by now.
+        with self._following, suppress(SegmentError):
+            arena = Arena.attach(self._arena.name)
+            if arena.control.get(Word.CORE_PID) == self._arena.control.get(Word.CORE_PID):
+                self._arena = arena
+
+    @property
     def alive(self) -> bool:
         """Whether the session still answers."""
         return not self._gone
@@ -136,10 +151,13 @@ class Client:
             raise (CommandError if answer["kind"] == "command" else SessionError)(answer["error"])
         return answer
 
-    def read(self, keys: Sequence[ArrayKey]) -> tuple[int, list[np.ndarray]]:
-        """Copies of arrays that all belong to one completed frame, and that frame."""
+    def read(self, keys: Sequence[ArrayKey], arena: Arena | None = None) -> tuple[int, list[np.ndarray]]:
+        """Copies of arrays that all belong to one completed frame, and that frame.
+
+        arena: one that `arena` gave, for keys of its network; None for the present one.
+        """
         try:
-            return self.arena.read(keys)
+            return (arena or self.arena).read(keys)
         except Torn:
             data = self.request("read", keys=[list(key) for key in keys])["data"]
             return data["frame"], [decode_array(array) for array in data["arrays"]]
@@ -168,7 +186,8 @@ class Client:
 
     def forget(self) -> None:
         """In a forked child: let go of the descriptor, so that the session ends with the parent, not with the child."""
-        self._lock = threading.Lock()  # it may have been held when the process was forked
+        # They may have been held when the process was forked.
+        self._lock, self._following = threading.Lock(), threading.Lock()
         self._gone, self._core = True, None
         self._trouble = f"session {self.session} belongs to the process that this one was forked from"
         self._connection.detach()
@@ -190,6 +209,8 @@ class Client:
     def _event(self, message: dict[str, Any]) -> None:
         if message["event"] == "broken":
             self._trouble = message["text"]
+        elif message["event"] == "network":
+            self._trouble = ""  # that of the network before it
         if self._listener is not None:
             try:
                 self._listener(message)

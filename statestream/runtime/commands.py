@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 class Argument:
     """One argument of a command.
 
-    kind (`count`, `item`, `items`, `parameter`, `number`, `command`, `word`, `file`) tells how to complete it: `items`
-    are items and `#tag`s, a `word` is one of `words`. repeated: the last argument of a command may come several times.
+    kind (`count`, `item`, `items`, `parameter`, `number`, `command`, `word`, `file`, `graph`) tells how to complete it:
+    `items` are items and `#tag`s, a `word` is one of `words`, `graph` is a graph's file. repeated: the last argument of
+    a command may come several times.
     """
 
     name: str
@@ -38,11 +39,15 @@ class Argument:
 
 @dataclass(frozen=True)
 class Command:
-    """One entry of the table. looks: it changes nothing, and may be answered in the middle of a frame."""
+    """One entry of the table.
+
+    action: None if the client does it, by other requests, since it reads or writes the user's files (session.py).
+    looks: it changes nothing, and may be answered in the middle of a frame.
+    """
 
     name: str
     help: str
-    action: Callable[..., actions.Result]
+    action: Callable[..., actions.Result] | None
     arguments: tuple[Argument, ...] = ()
     aliases: tuple[str, ...] = ()
     looks: bool = False
@@ -78,6 +83,8 @@ COMMANDS: tuple[Command, ...] = (
             (_ITEM, Argument("PARAMETER", "parameter"), Argument("VALUE", "number"))),
     Command("split", "agents 0 to N-1 are kept out of learning", actions.split, (Argument("N", "count"),)),
     Command("cstat", "the processes: what each computes, how long it takes", actions.process_table, looks=True),
+    Command("loadgraph", "run the network of another graph in place of this one, from frame 0", None,
+            (Argument("FILE", "graph"),), ("load",)),
     Command("capture", "record frames in an HDF5 file: begin, end; alone: how far it is", actions.capture,
             (Argument("start|stop", "word", True, words=("start", "stop")), Argument("FILE", "file", True),
              Argument("ITEM|#TAG", "items", True, repeated=True))),
@@ -96,26 +103,33 @@ def find(name: str) -> Command:
     raise RequestError(f"there is no command {name!r}; {hint}")
 
 
+def named(text: str) -> str:
+    """The name of the command that a command line begins with, also if an alias was used; "" if there is none."""
+    word = text.split(maxsplit=1)[0] if text.strip() else ""
+    return next((command.name for command in COMMANDS if word in (command.name, *command.aliases)), "")
+
+
 def only_looks(text: str) -> bool:
     """Whether a command line changes nothing."""
-    words = text.split()
-    return bool(words) and any(words[0] in (each.name, *each.aliases) and each.looks for each in COMMANDS)
+    name = named(text)
+    return any(each.name == name and each.looks for each in COMMANDS)
 
 
 def execute(core: SessionCore, text: str) -> actions.Result:
     """Do what one command line says; RequestError if it cannot be done."""
-    words = _words(text)
-    if not words:
+    name, *given = words(text) or [""]
+    if not name:
         return actions.Result("")
-    command = find(words[0])
-    given = words[1:]
+    command = find(name)
     least = sum(not argument.optional for argument in command.arguments)
     if len(given) < least or (given and command.argument(len(given) - 1) is None):
         raise RequestError(f"{command.name} was given {len(given)} arguments; usage: {command.usage}")
+    if command.action is None:
+        raise RequestError(f"{command.name} is done by the client, which has the user's files")
     return command.action(core, *given)
 
 
-def _words(text: str) -> list[str]:
+def words(text: str) -> list[str]:
     """The words of a line; quotes keep together what holds blanks."""
     if not any(quote in text for quote in "'\""):
         return text.split()

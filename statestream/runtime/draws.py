@@ -38,6 +38,11 @@ class Draws:
         self._ahead = (frame + 1, self._pool.submit(self._fill, frame + 1))
         return self._buffers[frame % 2]
 
+    def close(self) -> None:
+        """Draw nothing ahead any more."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
     def _fill(self, frame: int) -> None:
         for draw in self._draws:
             _, item, purpose = draw.key

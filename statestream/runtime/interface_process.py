@@ -42,7 +42,7 @@ class InterfaceProgram:
             require_finite(values, slots[name])
 
 
-def run(arena: Arena, index: int, reporter: Reporter) -> None:
+def run(arena: Arena, index: int, reporter: Reporter) -> bool:
     """The interface's life: load, take part in frames."""
     network = Network.from_json(arena.description["network"])
     name = Plan(network).participants[index].items[0]
@@ -53,7 +53,7 @@ def run(arena: Arena, index: int, reporter: Reporter) -> None:
         program.prepare()
         reporter.progress(name, "ready")
         reporter.ready()
-        serve(arena, index, program.frame, reporter)
+        return serve(arena, index, program.frame, reporter)
     finally:
         interface.close()
 

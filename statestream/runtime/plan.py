@@ -5,6 +5,7 @@ It follows from the network alone, so the core and every participant make the sa
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -51,6 +52,11 @@ class Plan:
         specs = {spec.key: spec for spec in _specs(network)}
         self.trainings = _trainings(network, specs, self.participant_of)
         self.specs: Mapping[ArrayKey, ArraySpec] = specs
+
+    def threads(self, setting: int) -> int:
+        """Threads of each worker's engine: as set, for 0 an equal share of the cores that this process may use."""
+        workers = sum(bool(participant.backend) for participant in self.participants)
+        return setting or max(1, len(os.sched_getaffinity(0)) // max(1, workers))
 
     @cached_property
     def changing(self) -> set[ArrayKey]:

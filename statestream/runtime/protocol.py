@@ -2,7 +2,7 @@
 
 A client sends {"id": k, "op": ...}. The core answers {"id": k, "ok": true, ...}, or {"id": k, "ok": false, "kind": k,
 "error": text} with kind "command" or "session". It also sends events without an id: {"event": "progress" | "state" |
-"notice" | "broken" | "ended", ...}.
+"notice" | "network" | "broken" | "ended", ...}.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from statestream.memory import segment
 from statestream.memory.control import Control, Word
 
 HIGHEST_ID = 1023
+_DRAFT = ".next"
 _PATIENCE = 10.0
 """Seconds to wait for another process that looks through the sessions; it takes milliseconds."""
 
@@ -38,6 +39,11 @@ class Registration:
     def segment_name(self) -> str:
         """Name of the session's shared-memory segment."""
         return segment_name(self.session)
+
+    @property
+    def draft_name(self) -> str:
+        """Name of the segment of a network that is about to take the session over."""
+        return draft_name(self.session)
 
     @property
     def socket_path(self) -> Path:
@@ -79,6 +85,11 @@ def running() -> list[int]:
 def segment_name(session: int) -> str:
     """Name of a session's shared-memory segment."""
     return _segment_prefix() + str(session)
+
+
+def draft_name(session: int) -> str:
+    """Name of the segment of a network that is about to take a session over; then it gets the session's name."""
+    return segment_name(session) + _DRAFT
 
 
 def socket_path(session: int) -> Path:
@@ -164,7 +175,8 @@ def _sessions_with_lock() -> set[int]:
 
 def _sessions_with_segment() -> set[int]:
     prefix = _segment_prefix()
-    return {int(name[len(prefix) :]) for name in segment.names(prefix) if name[len(prefix) :].isdecimal()}
+    found = (name[len(prefix) :].removesuffix(_DRAFT) for name in segment.names(prefix))
+    return {int(session) for session in found if session.isdecimal()}
 
 
 def _core_lives(session: int) -> bool:
@@ -176,6 +188,7 @@ def _core_lives(session: int) -> bool:
 
 
 def _remove(session: int) -> None:
+    segment.remove(draft_name(session))
     segment.remove(segment_name(session))
     socket_path(session).unlink(missing_ok=True)
     (_folder() / f"{session}.lock").unlink(missing_ok=True)

@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from statestream.runtime.children import Child, Children
 from statestream.runtime.protocol import Connection, ProtocolError
 
 _LONGEST_BACKLOG = 1 << 30
@@ -75,6 +74,7 @@ class Server:
         os.set_blocking(self._wake, False)
         self._selector = selectors.DefaultSelector()
         self._peers: list[Peer] = []
+        self._unwatched: deque[tuple[int, Callable[[], bool]]] = deque()
         self._closing = False
         self._selector.register(listening, selectors.EVENT_READ, self._accept)
         self._selector.register(self._waking, selectors.EVENT_READ, lambda _: os.read(self._waking, 4096))
@@ -85,10 +85,10 @@ class Server:
         """Begin to serve."""
         self._thread.start()
 
-    def watch(self, children: Children) -> None:
-        """Serve the children's pipes too (before `start`)."""
-        for child in children.all:
-            self._selector.register(child.pipe, selectors.EVENT_READ, self._child_reader(children, child))
+    def watch(self, descriptor: int, read: Callable[[], bool]) -> None:
+        """Call `read` whenever the descriptor has something, until it returns False; then the descriptor is closed."""
+        self._unwatched.append((descriptor, read))
+        self._poke()
 
     def broadcast(self, message: dict[str, Any]) -> None:
         """Queue an event for every client."""
@@ -137,6 +137,9 @@ class Server:
                 handle(events)
 
     def _interest(self) -> None:
+        while self._unwatched:
+            descriptor, read = self._unwatched.popleft()
+            self._selector.register(descriptor, selectors.EVENT_READ, self._reader(descriptor, read))
         with self._lock:
             for peer in self._peers:
                 wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if peer.outgoing else 0)
@@ -203,10 +206,11 @@ class Server:
         self.owner_gone = self.urgent = True
         self.stirred.set()
 
-    def _child_reader(self, children: Children, child: Child) -> Callable[[int], None]:
+    def _reader(self, descriptor: int, read: Callable[[], bool]) -> Callable[[int], None]:
         def handle(_: int) -> None:
-            if not children.read(child):
-                self._selector.unregister(child.pipe)
+            if not read():
+                self._selector.unregister(descriptor)
+                os.close(descriptor)
             self.stirred.set()
 
         return handle

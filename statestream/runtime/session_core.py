@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,13 +12,15 @@ import numpy as np
 from statestream.arrays import ArrayKey, describe
 from statestream.graph import Network
 from statestream.memory import Arena, RunState, Word
-from statestream.runtime import commands, protocol
+from statestream.runtime import commands, protocol, replacement
 from statestream.runtime.children import Children
 from statestream.runtime.clock import FrameClock, Stalled
 from statestream.runtime.plan import SPLIT, Plan
 from statestream.runtime.recorder import Recorder
+from statestream.runtime.registry import Registration
 from statestream.runtime.requests import RequestError
 from statestream.runtime.server import Request, Server
+from statestream.runtime.waiting import Waiter, Waiters
 
 _LOOK_UP = 0.25
 """Seconds that a paused core sleeps at most before it looks whether its children live."""
@@ -31,40 +32,31 @@ class Ending(RuntimeError):
     """The session was asked to end while a frame was being computed."""
 
 
-@dataclass(frozen=True)
-class Waiter:
-    """A request whose answer waits for a frame."""
-
-    request: Request
-    target: int
-    text: str
-    data: Any
-
-
 class SessionCore:
     """The state machine of a session. Everything here runs in the core's main thread."""
 
     def __init__(
         self,
-        session: int,
+        registration: Registration,
         plan: Plan,
         arena: Arena,
         children: Children,
         server: Server,
         interrupted: Callable[[], bool],
+        remarks: Sequence[str],
     ) -> None:
-        """interrupted: whether a signal asked the core to end."""
-        self.session, self.plan, self.arena = session, plan, arena
+        """interrupted: whether a signal asked the core to end. remarks: what the clients should know of the network."""
+        self.registration, self.plan, self.arena = registration, plan, arena
         self.children, self.server = children, server
         self.recorder = Recorder(arena, plan, server)
         self.trouble = ""
         """Why the session is broken."""
         self.ended = False
-        self._interrupted = interrupted
+        self._interrupted, self._remarks = interrupted, remarks
         self._clock = FrameClock(arena, plan, self._check)
         self._state = RunState.INITIALIZING
         self._stop_at: int | None = 0
-        self._waiters: list[Waiter] = []
+        self._waiters = Waiters()
         self._slow = (-1, 0.0)
         """The last frame that was waited for at a look-up, and since when."""
         self._requests: dict[str, Callable[[Request], None]] = {
@@ -73,7 +65,13 @@ class SessionCore:
             "advance": self._advance,
             "read": self._read,
             "write": self._write,
+            "replace": self._replace,
         }
+
+    @property
+    def session(self) -> int:
+        """The session's id."""
+        return self.registration.session
 
     @property
     def network(self) -> Network:
@@ -97,6 +95,7 @@ class SessionCore:
 
     def run(self) -> None:
         """Serve requests and compute frames until the session ends."""
+        self._remark(self._remarks)
         try:
             while not self._leaving():
                 if self.server.stirred.is_set() or self.server.urgent or self._state != RunState.STREAMING:
@@ -111,10 +110,8 @@ class SessionCore:
                 else:
                     self.server.stirred.wait(_LOOK_UP)
         finally:
-            self.arena.control.set(Word.RUN_STATE, RunState.ENDED)
-            self._clock.release_all()
-            self.recorder.stop()
-        self._fail_waiters("session", "the session was ended")
+            self._leave_network(RunState.ENDED)
+        self._waiters.fail("session", "the session was ended")
 
     def _leaving(self) -> bool:
         return self.ended or self.server.owner_gone or self._interrupted()
@@ -134,6 +131,33 @@ class SessionCore:
     def end(self) -> None:
         """End the session after this request."""
         self.ended = True
+
+    def busy(self) -> list[int]:
+        """Indices of the participants that are in the middle of a frame, which broke down without them."""
+        return self._clock.missing() if self.arena.control.get(Word.STARTED) > self.frame else []
+
+    def adopt(self, plan: Plan, arena: Arena, remarks: Sequence[str]) -> None:
+        """From now on this is the session's network: at its first frame, paused."""
+        self._leave_network(RunState.REPLACED)
+        self.plan, self.arena = plan, arena
+        self.recorder = Recorder(arena, plan, self.server)
+        self._clock = FrameClock(arena, plan, self._check)
+        self._state, self._stop_at, self._slow = RunState.INITIALIZING, 0, (-1, 0.0)
+        self.trouble = ""
+        text = f"the network was replaced, by {self.network.name}, before this was done"
+        self._waiters.fail("command", text, but_ready=True)
+        self.server.broadcast({"event": "network", "name": self.network.name})
+        self._remark(remarks)
+
+    def _leave_network(self, state: RunState) -> None:
+        """No further frame of the present network: all that take part in it are told so."""
+        self.arena.control.set(Word.RUN_STATE, state)
+        self._clock.release_all()
+        self.recorder.stop()
+
+    def _remark(self, remarks: Sequence[str]) -> None:
+        for text in remarks:
+            self.server.broadcast({"event": "notice", "text": text})
 
     def require_working(self) -> None:
         """Raise Stalled if the session is broken."""
@@ -221,13 +245,12 @@ class SessionCore:
         except Ending:
             return
         if trouble:
-            self._fail_waiters("command", f"paused: {trouble}")
+            self._waiters.fail("command", f"paused: {trouble}")
             self.pause()
             self.server.broadcast({"event": "notice", "text": f"paused: {trouble}"})
         elif not self.streaming:
             self._set_state()
-        if self._waiters:
-            self._answer_waiters()
+        self._waiters.answer(self.frame)
 
     def _check(self, failed: int | None) -> None:
         """What the clock asks now and then while it waits for a frame, see there."""
@@ -250,6 +273,7 @@ class SessionCore:
             self.server.broadcast({"event": "notice", "text": text})
 
     def _look_after_children(self) -> None:
+        self.children.tend()
         if self.trouble:
             return
         dead = self.children.dead()
@@ -275,43 +299,39 @@ class SessionCore:
             self._clock.rest()
         self.server.broadcast({"event": "state", "state": state.name.lower()})
         if state in (RunState.PAUSED, RunState.STREAMING):
-            self._answer_waiters()
+            self._waiters.answer(self.frame)
         if state == RunState.PAUSED:
-            self._fail_waiters("command", f"paused at frame {self.frame} before the asked frames were done")
+            self._waiters.fail("command", f"paused at frame {self.frame} before the asked frames were done")
 
     def _break(self, trouble: str) -> None:
         self.trouble = f"{trouble}\nThe session stands at frame {self.frame}; its values can still be read."
         self._set_state()
-        self._fail_waiters("session", self.trouble)
+        self._waiters.fail("session", self.trouble)
         self.server.broadcast({"event": "broken", "text": self.trouble})
-
-    def _answer_waiters(self) -> None:
-        waiting = []
-        for waiter in self._waiters:
-            if waiter.target <= self.frame:
-                waiter.request.answer(waiter.text, waiter.data)
-            else:
-                waiting.append(waiter)
-        self._waiters = waiting
-
-    def _fail_waiters(self, kind: str, error: str) -> None:
-        for waiter in self._waiters:
-            waiter.request.refuse(kind, error)
-        self._waiters.clear()
 
     def wait_for(self, request: Request, target: int, text: str = "", data: Any = None) -> None:
         """Answer the request when that frame is complete."""
         if target <= self.frame:
             request.answer(text, data)
         else:
-            self._waiters.append(Waiter(request, target, text, data))
+            self._waiters.add(Waiter(request, target, text, data))
 
     def _ready(self, request: Request) -> None:
         self.require_working()
         if self.state == RunState.INITIALIZING:
-            self._waiters.append(Waiter(request, self.frame, "", None))
+            self._waiters.add(Waiter(request, self.frame, ready=True))
         else:
             request.answer()
+
+    def _replace(self, request: Request) -> None:
+        before = self.network.name
+        run = replacement.replace(self, request.message)
+        text = f"{self.network.name} has taken the place of {before}"
+        data = {"network": self.network.name, "frame": self.frame, "run": run}
+        if request.message.get("wait"):
+            self._waiters.add(Waiter(request, self.frame, text, data))
+        else:
+            request.answer(text, data)
 
     def _command(self, request: Request) -> None:
         result = commands.execute(self, str(request.message.get("text", "")))

@@ -72,6 +72,11 @@ class GroupProgram:
         for item in self._me.items:
             progress(item, "ready")
 
+    def close(self) -> None:
+        """No further frame will come."""
+        for variant in self._variants:
+            variant.draws.close()
+
     def frame(self, frame: int) -> None:
         """Compute the group's part of frame `frame` and write the following copies."""
         self.write(frame, self.compute(frame))
@@ -112,21 +117,30 @@ class GroupProgram:
             apply_training(self._arena, training, due, table)
 
 
-def run(arena: Arena, index: int, reporter: Reporter) -> None:
-    """The worker's life: load the engine, compile, take part in frames."""
-    description = arena.description
-    plan = Plan(Network.from_json(description["network"]))
-    participant = plan.participants[index]
-    cache = settings.home() / "compiled"
-    workers = sum(bool(each.backend) for each in plan.participants)
-    threads = description["threads"] or max(1, len(os.sched_getaffinity(0)) // workers)
-    backend = backends.load(participant.backend, threads=threads, device=participant.device, cache=cache)
-    program = GroupProgram(arena, plan, participant)
-    program.prepare(backend, description["seed"], reporter.progress)
-    reporter.ready()
-    serve(arena, index, program.frame, reporter)
+class Worker:
+    """The worker's life: load the engine, once; for each network compile and take part in frames."""
+
+    def __init__(self) -> None:
+        self._engine: backends.Backend | None = None
+
+    def __call__(self, arena: Arena, index: int, reporter: Reporter) -> bool:
+        """One network, see participant.Life."""
+        description = arena.description
+        plan = Plan(Network.from_json(description["network"]))
+        participant = plan.participants[index]
+        if self._engine is None:
+            threads = plan.threads(description["threads"])
+            cache = settings.home() / "compiled"
+            self._engine = backends.load(participant.backend, threads=threads, device=participant.device, cache=cache)
+        program = GroupProgram(arena, plan, participant)
+        try:
+            program.prepare(self._engine, description["seed"], reporter.progress)
+            reporter.ready()
+            return serve(arena, index, program.frame, reporter)
+        finally:
+            program.close()
 
 
 if __name__ == "__main__":
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    main(run)
+    main(Worker())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -28,13 +29,13 @@ class CommandCompleter(Completer):
         # Only the command that is being typed counts: the last one of a line, the last line of a paste.
         before = re.split(r"[;\n]", document.text_before_cursor[-4000:])[-1]
         *words, begun = re.split(r"\s+", before.lstrip())
-        for text, meaning in self._candidates(words):
+        for text, meaning in self._candidates(words, begun):
             if text.startswith(begun):
                 # As in a shell, what takes a further word is followed by a blank.
                 more = _argument([*words, text], len(words)) is not None
                 yield Completion(f"{text} " if more else text, -len(begun), display=text, display_meta=meaning)
 
-    def _candidates(self, words: list[str]) -> Iterable[tuple[str, str]]:
+    def _candidates(self, words: list[str], begun: str) -> Iterable[tuple[str, str]]:
         if not words:
             return [(command.name, command.help) for command in COMMANDS]
         argument = _argument(words, len(words) - 1)
@@ -50,7 +51,21 @@ class CommandCompleter(Completer):
             return [*((name, _KINDS[item.kind]) for name, item in items.items()), *((f"#{tag}", "tag") for tag in tags)]
         if kind == "parameter" and words[1] in items:
             return [(name, "") for name in self._handle.names(words[1], "parameter")]
+        if kind == "graph":
+            return _files(begun, ".st_graph")
         return []
+
+
+def _files(begun: str, ending: str) -> list[tuple[str, str]]:
+    """Files of that ending, and folders, in the folder that the begun path leads to."""
+    folder = begun[: begun.rfind("/") + 1]
+    try:
+        with os.scandir(os.path.expanduser(folder) or ".") as entries:
+            found = sorted((entry.name, entry.is_dir()) for entry in entries)
+    except OSError:
+        return []
+    shown = [(name, is_folder) for name, is_folder in found if is_folder or name.endswith(ending)]
+    return [(f"{folder}{name}/", "folder") if is_folder else (folder + name, "") for name, is_folder in shown]
 
 
 def _command(words: Sequence[str]) -> Command | None:

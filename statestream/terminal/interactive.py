@@ -24,6 +24,7 @@ from prompt_toolkit.styles import Style
 from prompt_toolkit.utils import is_dumb_terminal
 
 from statestream.runtime.client import CommandError, SessionError
+from statestream.runtime.commands import named
 from statestream.terminal.completion import CommandCompleter
 from statestream.terminal.endings import SIGNALS, discard, end_by_signals
 from statestream.terminal.history import open_history
@@ -47,6 +48,8 @@ _HELD_UP = 3.0
 """Seconds that `exit` waits for commands before it of which none gets done, as in a frame that does not end."""
 _FRAMES = ("stream", "step")
 """Commands that compute frames."""
+_LONG = ("stream", "loadgraph")
+"""Commands that may take long; what they come to is told as news."""
 _REDRAW = 0.05
 """Seconds between two redraws of the line, at least: a long paste arrives in many pieces."""
 _STYLE = Style.from_dict(
@@ -99,7 +102,7 @@ class Interactive:
         self.status = 0
         """The program's exit status."""
         self._prompt: PromptSession[str] = PromptSession(
-            f"{handle.network.name}> ",
+            self._message,
             input=keyboard,
             output=output,
             style=_STYLE,
@@ -180,7 +183,7 @@ class Interactive:
             starting = self._handle.status.state == "initializing"
             try:
                 # What begins only when all is ready would hold up the commands after it; so would a long stream.
-                wait = name != "stream" and not starting
+                wait = named(command) not in _LONG and not starting
                 answer = await loop.run_in_executor(self._threads, self._handle.execute, command, wait)
                 await self._say(f"{command}: as soon as all is ready" if starting and name in _FRAMES else answer.text)
                 if name == "exit":
@@ -218,10 +221,13 @@ class Interactive:
             async with in_terminal():
                 if self._plain and self._reading:
                     # Nothing can be drawn above the line that is being typed; it is begun again.
-                    typed = f"{self._prompt.message}{self._prompt.default_buffer.text}"
+                    typed = f"{self._message()}{self._prompt.default_buffer.text}"
                     print(f"\n{safe(text)}\n{typed}", end="", flush=True)
                 else:
                     print(safe(text), flush=True)
+
+    def _message(self) -> str:
+        return f"{self._handle.network.name}> "
 
     def _toolbar(self) -> FormattedText:
         columns = self._prompt.app.output.get_size().columns

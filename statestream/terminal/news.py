@@ -42,7 +42,10 @@ class News:
             self._items.setdefault(str(event["state"]), []).append(str(event["item"]))
             return ""
         said = ""
-        if kind == "state":
+        if kind == "network":
+            self._network, self._began, self._initializing = str(event["name"]), time.monotonic(), True
+            self._items.clear()
+        elif kind == "state":
             said = self._state(str(event["state"]), status)
         elif kind == "notice":
             said = text

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from statestream.runtime.client import SessionError
 
 if TYPE_CHECKING:
+    from statestream.graph import Network
     from statestream.session import Handle, Status
 
 Fragments = list[tuple[str, str]]
@@ -52,15 +53,23 @@ class Loss:
 
     def __init__(self, handle: Handle) -> None:
         self._handle = handle
-        names = [name for name in handle.network.plasticities if "loss1" in handle.names(name, "variable")]
-        self._name = names[0] if names else ""
-        self._label = self._name if len(names) > 1 else "loss"
+        self._network: Network | None = None
+        self._name = self._label = ""
 
     def read(self) -> str:
         """`loss 0.123`, or nothing where there is none yet; does not hold up the network."""
-        if not self._name or self._handle.status.frame == 0:
-            return ""
+        handle = self._handle
         try:
-            return f"{self._label} {self._handle[self._name].variable['loss1']:.4g}"
-        except SessionError:
+            if self._network is not handle.network:
+                self._choose()
+            if not self._name or handle.status.frame == 0:
+                return ""
+            return f"{self._label} {handle[self._name].variable['loss1']:.4g}"
+        except (SessionError, KeyError):  # KeyError: the network was replaced this very moment
             return ""
+
+    def _choose(self) -> None:
+        self._network = self._handle.network
+        names = [name for name in self._network.plasticities if "loss1" in self._handle.names(name, "variable")]
+        self._name = names[0] if names else ""
+        self._label = self._name if len(names) > 1 else "loss"

@@ -20,9 +20,9 @@ from statestream.arrays import ArrayKey
 from statestream.backends import Backend
 from statestream.graph import Network
 from statestream.memory import Arena, Layout, head_size
-from statestream.runtime.core import write_initial_values
 from statestream.runtime.increments import apply_training
 from statestream.runtime.interface_process import InterfaceProgram
+from statestream.runtime.opening import write_initial_values
 from statestream.runtime.plan import SCHEDULE, Plan
 from statestream.runtime.schedule import Schedule, clocked_items
 from statestream.runtime.worker import GroupProgram

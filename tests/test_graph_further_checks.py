@@ -346,6 +346,13 @@ def test_a_shared_parameter_has_no_start_value_and_bounds_of_its_own(tmp_path: P
         says(finding, "s", f"{key} W_0_0", "has no effect", "W_0_0 is shared")
 
 
+def test_a_shared_number_has_no_value_of_its_own(tmp_path: Path) -> None:
+    noisy = "{source: [[image]], target: hidden, rf: 3, noise: normal, "
+    lines = f"a: {noisy} noise_std: 0.5}}\nb: {noisy} noise std: 2, share params: {{noise_std: [a, noise_std]}}}} #!"
+    (finding,) = odd(graph(synapses="\n" + "\n".join(f"    {line}" for line in lines.split("\n"))), tmp_path)
+    says(finding, "b", "noise std", "has no effect", "noise_std is shared")
+
+
 OF_ANOTHER = "share params: {W_0_0: [image_hidden, W_0_0]}"
 
 

@@ -41,7 +41,7 @@ class Arrays:
 
 
 def check_arrays(draft: Draft, arrays: Arrays) -> None:
-    """Names of array parameters: in `init X`, `min X`, `max X`, `unshare`."""
+    """Names of array parameters: in `init X`, `min X`, `max X`, `unshare`. Keys of what is shared from elsewhere."""
     shapes = arrays.of(draft.name)
     if shapes is None:
         return
@@ -51,9 +51,12 @@ def check_arrays(draft: Draft, arrays: Arrays) -> None:
     bounds: dict[str, dict[str, float]] = {}
     for key, node in draft.node.entries.items():
         parameter, array = draft.schema.find(key)
-        if parameter is None or not array:
+        if parameter is None:
             continue
-        if array not in names:
+        array = parameter.name if parameter.array and parameter.name in shared else array  # a number, as noise_std
+        if not array:
+            continue
+        if array not in names and array not in shared:
             draft.warn(key, f"there is no array parameter '{shorten(array)}'{nearest(array, names)}", node)
         elif array in shared:
             draft.warn(key, f"'{shorten(key)}' has no effect: {array} is shared, and its owner's key counts", node)

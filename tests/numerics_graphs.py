@@ -76,7 +76,7 @@ def synapse_pool(draw, pools, target):
             rows["dilation"].append(1 if dense else draw(st.integers(1, 2)))
             rows["ppp"].append(rarely(draw, lambda: 2, 0))
             rows["pact"].append(rarely(draw, lambda: draw(st.sampled_from(PLAIN)), "Id"))
-            rows["weight_fnc"].append(rarely(draw, lambda: draw(st.sampled_from(PLAIN[:-1])), "Id"))
+            rows["weight_fnc"].append(rarely(draw, lambda: draw(st.sampled_from(PLAIN)), "Id"))
             rows["weight_shapes"].append(draw(st.sampled_from(("full", *WEIGHT_SHAPES))))
             rows["target_shapes"].append(reach)
             unshare += [f"W_{f}_{i}"] * rarely(draw, lambda: 1, 0)

@@ -182,8 +182,9 @@ class Reference:
         rf = entry(spec.get("rf"), f, i, 0)
         kernel = (rf, 1 if height == 1 else rf) if rf else (width, height)
         targets = inner if reach in ("full", "feature") else 1
-        w = ACTIVATIONS[entry(spec.get("weight_fnc"), f, i, "Id")](self.parameter(name, f"W_{f}_{i}"))
+        w, function = self.parameter(name, f"W_{f}_{i}"), ACTIVATIONS[entry(spec.get("weight_fnc"), f, i, "Id")]
         lead = (self.agents,) if f"W_{f}_{i}" in (spec.get("unshare") or ()) else ()
+        w = np.stack([function(own) for own in w]) if lead else function(w)
         w = (np.zeros((*lead, targets, sources, *kernel)) + w) ** power
         x = x**power
         if not rf or (width, height) == (1, 1):

@@ -244,6 +244,18 @@ def test_unshared_weights_belong_to_one_agent_each():
             )
 
 
+def test_a_softmax_of_unshared_weights_runs_over_the_sources_of_each_agent():
+    for spec in ({"rf": 3}, {}):
+        x, parameters, found = synapse([2, 4, 4], [3, 4, 4], unshare=["W_0_0"], weight_fnc=[["softmax"]], **spec)
+        raised = np.exp(parameters["W_0_0"])
+        kernels = raised / raised.sum(axis=2, keepdims=True)
+        for agent in range(4):
+            one, kernel = x[agent : agent + 1], kernels[agent]
+            dense = () if spec else np.einsum("cxy,ocxy->o", one[0], kernel)[:, None, None]
+            expected = correlate(one, kernel)[0] if spec else np.broadcast_to(dense, (3, 4, 4))
+            np.testing.assert_allclose(found[agent], expected, rtol=1e-4, atol=1e-5)
+
+
 def test_synapse_noise_has_the_right_sign():
     net = network(
         {"a": {"shape": POOL}, "t": {"shape": POOL}},

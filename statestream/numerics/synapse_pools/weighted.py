@@ -88,8 +88,12 @@ class WeightedPool(ActivatedPool):
         x = self.source(ops, states, f, i)
         if entry.projected:
             x = ops.conv2d(x, parameters[entry.projection])
-        weight = ACTIVATIONS[entry.weight_function].function(ops, parameters[entry.weight])
+        weight = parameters[entry.weight]
         agents = ops.shape(weight)[:1] if entry.weight in self._unshared else ()
+        # All agents' kernels as those of one: a softmax runs over axis 1, the sources of [targets, sources, kx, ky].
+        kernels = ops.reshape(weight, (-1, *entry.stored_shape[1:])) if agents else weight
+        kernels = ACTIVATIONS[entry.weight_function].function(ops, kernels)
+        weight = ops.reshape(kernels, ops.shape(weight)) if agents else kernels
         return x, filling(ops, weight, (*agents, *entry.working_shape))
 
     def connected(self, ops: Any, f: int, i: int, x: Tensor, weight: Tensor) -> Tensor:

@@ -32,6 +32,15 @@ def test_globals(example):
     close(parameter(example, "see"), parameter(example, "teacher"), 0.1)
 
 
+@pytest.mark.proves("top.external_models", "sp.init")
+def test_external_models(example):
+    along_x = np.array([[-1, -2, -1], [0, 0, 0], [1, 2, 1]], np.float32)
+    np.testing.assert_array_equal(parameter(example, "look"), np.stack([along_x, along_x.T])[:, None])
+    before, after = around(example, 6)
+    close(after["edges"], np.abs(convolution(before["image"], parameter(example, "look"))))
+    assert after["edges"][:, 0].max() > 1 and after["edges"][:, 1].max() > 1
+
+
 @pytest.mark.proves("top.import", "top.modules", "top.globals")
 def test_import(example):
     pools = example.network.neuron_pools

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,6 @@ from statestream.external.model import Model
 from statestream.graph import Network
 from statestream.graph.findings import shorten
 from statestream.numerics.arrays import array_table
-from statestream.numerics.initialisation import initial_value
 from statestream.numerics.shapes import inputs
 
 Array = NDArray[np.float32]
@@ -44,11 +43,6 @@ class _Wish:
     @property
     def name(self) -> str:
         return f"{self.spec.key[0]}.init {self.spec.key[2]}"
-
-
-def initial_values_but(network: Network, seed: int, others: Mapping[ArrayKey, Array]) -> dict[ArrayKey, Array]:
-    """The first values of all arrays of pools and plasticities, some of them replaced."""
-    return {spec.key: initial_value(network, spec.key, seed) for spec in array_table(network)} | dict(others)
 
 
 def files(network: Network) -> list[Path]:

@@ -6,10 +6,12 @@ and every other skip (or xfail) is turned into a failure, here and in continuous
 
 from __future__ import annotations
 
+import importlib.util
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -23,6 +25,21 @@ ALLOWED_SKIPS = TESTS / "allowed_skips.txt"
 def root() -> Path:
     """The repository's root."""
     return TESTS.parent
+
+
+@pytest.fixture(scope="session")
+def tool(root: Path) -> Callable[[str], ModuleType]:
+    """Imports a program of tools/ by its name; each module once, under that name."""
+
+    def load(name: str) -> ModuleType:
+        if name not in sys.modules:
+            spec = importlib.util.spec_from_file_location(name, root / "tools" / f"{name}.py")
+            assert spec and spec.loader
+            sys.modules[name] = importlib.util.module_from_spec(spec)  # dataclasses look their own module up
+            spec.loader.exec_module(sys.modules[name])
+        return sys.modules[name]
+
+    return load
 
 
 @pytest.fixture

@@ -8,19 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from statestream.arrays import ArrayKey, ArraySpec
 from statestream.external.errors import ExternalModelError, UnfitError
 from statestream.external.formats import open_model
 from statestream.external.layout import Place, wanted
-from statestream.external.model import Model
+from statestream.external.model import Array, Model
 from statestream.graph import Network
 from statestream.graph.findings import shorten
 from statestream.numerics.arrays import array_table
 from statestream.numerics.shapes import inputs
-
-Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

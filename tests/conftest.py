@@ -44,10 +44,15 @@ def tool(root: Path) -> Callable[[str], ModuleType]:
 
 @pytest.fixture
 def example(request: pytest.FixtureRequest, root: Path) -> Iterator[sst.Session]:
-    """A session of the example that the test is named after: examples/x or examples/test_x for test_x; seed 1."""
+    """A session of the example that the test is named after: examples/x or examples/test_x for test_x; seed 1.
+
+    Numpy computes it, in one session for all examples.
+    """
+    from engines import running
+
     names = (request.function.__name__, request.function.__name__.removeprefix("test_"))
     (path,) = [path for name in names if (path := root / "examples" / f"{name}.st_graph").is_file()]
-    with sst.Session(path, seed=1, strict=True) as session:
+    with running("numpy", path, seed=1, strict=True) as session:
         yield session
 
 

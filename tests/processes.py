@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from collections.abc import Callable
@@ -64,15 +63,11 @@ def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
 
 
 def nothing_left(session: int, processes: list[int]) -> bool:
-    """No process of the session lives, its memory, socket and lock are gone. Another session may have its number."""
-    if any(map(lives, processes)):
+    """No process of the session lives, its memory, socket and lock are gone."""
+    try:
+        Arena.attach(registry.segment_name(session))
         return False
-    socket = registry.socket_path(session)
-    lock = socket.with_suffix(".lock")
-    with suppress(FileNotFoundError), lock.open() as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True  # whoever holds it removed what was left under this number before
-        return False
-    return not socket.exists() and registry.segment_name(session) not in segment.names(registry.segment_name(session))
+    except SegmentError:
+        pass
+    files = [registry.socket_path(session), registry.socket_path(session).with_suffix(".lock")]
+    return not any(map(lives, processes)) and not any(map(os.path.exists, files))

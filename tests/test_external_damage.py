@@ -18,7 +18,8 @@ import pytest
 import external_files as files
 from external_files import CLASSES, KINDS, SPACES, header, numbers, one, one_kernel, weights, write
 from numerics_networks import network
-from statestream.external import ExternalModelError, read_apart
+from statestream import external
+from statestream.external import ExternalModelError
 from statestream.external.start_values import read
 
 Wrong = Iterator[tuple[Path, str]]
@@ -168,7 +169,7 @@ def test_a_file_that_hdf5_cannot_cope_with_costs_only_a_message(position: int, t
     data[data.index(b"GCOL") + position] = 255
     path.write_bytes(data)
     with pytest.raises(ExternalModelError, match=re.escape(str(path))):
-        read_apart(network(**files.graph(path, space), agents=1), patience=2)
+        external.read_apart(network(**files.graph(path, space), agents=1), patience=2)
 
 
 def test_reading_has_limited_memory(tmp_path: Path) -> None:
@@ -176,8 +177,8 @@ def test_reading_has_limited_memory(tmp_path: Path) -> None:
     path = write("h5", tmp_path, weights(space), space)
     net = network(**files.graph(path, space), agents=1)
     with pytest.raises(ExternalModelError, match=r"ended with status 1; the files .* may be damaged|damaged"):
-        read_apart(net, memory=0)
-    assert read_apart(net).keys() == read(net).keys()
+        external.read_apart(net, memory=0)
+    assert external.read_apart(net).keys() == read(net).keys()
 
 
 def test_a_reader_ends_with_the_process_that_wants_to_know() -> None:

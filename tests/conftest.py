@@ -6,10 +6,12 @@ and every other skip (or xfail) is turned into a failure, here and in continuous
 
 from __future__ import annotations
 
+import importlib.util
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -25,12 +27,32 @@ def root() -> Path:
     return TESTS.parent
 
 
+@pytest.fixture(scope="session")
+def tool(root: Path) -> Callable[[str], ModuleType]:
+    """Imports a program of tools/ by its name; each module once, under that name."""
+
+    def load(name: str) -> ModuleType:
+        if name not in sys.modules:
+            spec = importlib.util.spec_from_file_location(name, root / "tools" / f"{name}.py")
+            assert spec and spec.loader
+            sys.modules[name] = importlib.util.module_from_spec(spec)  # dataclasses look their own module up
+            spec.loader.exec_module(sys.modules[name])
+        return sys.modules[name]
+
+    return load
+
+
 @pytest.fixture
 def example(request: pytest.FixtureRequest, root: Path) -> Iterator[sst.Session]:
-    """A session of the example that the test is named after: examples/x or examples/test_x for test_x; seed 1."""
+    """A session of the example that the test is named after: examples/x or examples/test_x for test_x; seed 1.
+
+    Numpy computes it, in one session for all examples.
+    """
+    from engines import running
+
     names = (request.function.__name__, request.function.__name__.removeprefix("test_"))
     (path,) = [path for name in names if (path := root / "examples" / f"{name}.st_graph").is_file()]
-    with sst.Session(path, seed=1, strict=True) as session:
+    with running("numpy", path, seed=1, strict=True) as session:
         yield session
 
 

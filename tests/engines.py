@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import statestream as sst
+from statestream.arrays import ArrayKey, describe
 from statestream.session import Source
 
 _sessions: dict[str, sst.Session] = {}
@@ -47,19 +48,27 @@ def close_all() -> None:
         _sessions.popitem()[1].close()
 
 
-def everything(session: Any) -> dict[str, np.ndarray]:
-    """All arrays of one frame, by name."""
+def fresh(network: Source, frames: int, **options: Any) -> dict[ArrayKey, np.ndarray]:
+    """What a session of its own holds after some frames. options: those of a Session."""
+    with sst.Session(network, **options) as session:
+        session.step(frames)
+        return everything(session)
+
+
+def everything(session: Any) -> dict[ArrayKey, np.ndarray]:
+    """The number of a frame and all arrays of it; a shared parameter stands under each of its names."""
     with session.frame_view() as view:
-        found = {"frame": np.float32(view.frame)}
-        for name in view.network.neuron_pools:
-            found[f"{name}.state"] = view[name].state
-        for name in view.network.items:
-            for kind in ("parameter", "variable"):
-                found |= {f"{name}.{kind}.{key}": np.asarray(value) for key, value in getattr(view[name], kind).items()}
+        found: dict[ArrayKey, np.ndarray] = {("", "session", "frame"): np.float32(view.frame)}
+        for item in view.network.items:
+            if item in view.network.neuron_pools:
+                found[item, "state", ""] = view[item].state
+            for kind in ("parameter", "variable", "update"):
+                for name in view.names(item, kind):
+                    found[item, kind, name] = np.asarray(view.get((item, kind, name)), np.float32)
     return found
 
 
-def assert_equal_bits(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> None:
+def assert_equal_bits(one: dict[ArrayKey, np.ndarray], other: dict[ArrayKey, np.ndarray]) -> None:
     assert one.keys() == other.keys()
-    for name, value in one.items():
-        np.testing.assert_array_equal(value, other[name], err_msg=name)
+    for key, value in one.items():
+        np.testing.assert_array_equal(value, other[key], err_msg=describe(key))

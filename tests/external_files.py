@@ -18,9 +18,12 @@ import h5py
 import numpy as np
 from safetensors.numpy import save_file
 
-from numerics_networks import compiled, network
-from statestream import external
+from conformance import engine
+from numerics_networks import network
 from statestream.arrays import ArrayKey
+from statestream.external import Taken
+from statestream.external.start_values import read
+from statestream.verification.local_run import LocalRun
 
 Weights = Mapping[str, Mapping[str, np.ndarray]]
 CLASSES = {"first": "Conv2D", "second": "Conv2D", "third": "Dense", "fourth": "Dense"}
@@ -172,17 +175,16 @@ def graph(path: Path, space: tuple[int, int], names: Mapping[str, str] | None = 
 def answer(path: Path, images: np.ndarray, names: Mapping[str, str] | None = None) -> np.ndarray:
     """What our network answers to images [agents, X, Y, 2] four frames after it sees them: [agents, 3]."""
     net = network(**graph(path, (images.shape[1], images.shape[2]), names), agents=len(images))
-    values = external.initial_values(net, 1)
-    values["image", "state", ""] = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
-    frame = compiled(net)
-    for _ in range(4):
-        values |= frame(values)
-    return values["fourth", "state", ""][:, :, 0, 0]
+    with LocalRun(net, 1, engine("numpy")) as run:
+        run.arena.committed(("image", "state", ""))[...] = images.transpose(0, 3, 1, 2)
+        for _ in range(4):
+            run.commit(run.compute())
+        return run.arena.committed(("fourth", "state", ""))[:, :, 0, 0].copy()
 
 
 def one(
     path: Path, init: list[str], agents: int = 3, pool: dict[str, Any] | None = None, **synapse: Any
-) -> dict[ArrayKey, external.Taken]:
+) -> dict[ArrayKey, Taken]:
     """What `init` gives for the weight of a synapse-pool from [4, 3, 2] to [6, 3, 2]."""
     kind = "safetensors" if path.suffix == ".safetensors" else "keras"
     net = network(
@@ -191,7 +193,7 @@ def one(
         agents=agents,
         external_models={"m": {"type": kind, "model_file": str(path)}},
     )
-    return external.read(net)
+    return read(net)
 
 
 def numbers(*shape: int) -> np.ndarray:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from conformance import engine
+from numerics_networks import draw
 from statestream.numerics.apply import apply_updates
 from statestream.numerics.arrays import array_table, increments
 from statestream.numerics.initialisation import initial_value
 from statestream.numerics.step import SPLIT, Step
-from statestream.streams import fill_normal, stream
 
 
 class Frames:
@@ -18,8 +18,8 @@ class Frames:
     groups: the items (neuron-pools and plasticities) of each worker; None: one worker has them all.
     """
 
-    def __init__(self, net, groups=None, backend="numpy", seed=5, split=0):
-        self.net, self.seed, self.split, self.number = net, seed, split, 0
+    def __init__(self, net, groups=None, backend="numpy", seed=5, split=0, number=0):
+        self.net, self.seed, self.split, self.number = net, seed, split, number
         everything = [*net.neuron_pools, *net.plasticities]
         self.steps = [Step(net, group) for group in groups or [everything] if group]
         self.runs = [engine(backend).compile(step.function, step.shapes) for step in self.steps]
@@ -33,33 +33,30 @@ class Frames:
         return begun and self.number % item.get("period") == item.get("period offset")
 
     def advance(self, count=1):
-        """Some frames: everybody computes from the same values, and then all of it is committed."""
+        """Some frames."""
         for _ in range(count):
-            found = {}
-            for step, run in zip(self.steps, self.runs, strict=True):
-                given = {**self.values, SPLIT: np.array(self.split, np.float32), **self.drawn(step)}
-                found |= {key: value.copy() for key, value in run({key: given[key] for key in step.shapes}).items()}
-            following = self.values | {key: value for key, value in found.items() if self.due(key[0])}
-            for key in (key for key in self.specs if key[1] == "parameter"):
-                added = [found[one] for one in increments(self.net, key[0], key[2]) if self.due(one[0])]
-                spec = self.specs[key]
-                following[key] = np.empty_like(self.values[key])
-                apply_updates(self.values[key], added, spec.minimum, spec.maximum, following[key])
-            self.values = following
-            self.number += 1
+            self.commit(self.compute())
         return self
 
-    def drawn(self, step):
-        """The random numbers of the present frame."""
-        result = {}
-        for one in step.draws:
-            generator = stream(self.seed, one.key[1], one.key[2], self.number)
-            result[one.key] = np.empty(one.shape, np.float32)
-            if one.distribution == "normal":
-                fill_normal(generator, result[one.key])
-            else:
-                generator.random(dtype=np.float32, out=result[one.key])
-        return result
+    def compute(self):
+        """What everybody computes from the present values, whether it is due or not."""
+        found = {}
+        for step, run in zip(self.steps, self.runs, strict=True):
+            drawn = draw(step, self.seed, self.number)
+            given = {**self.values, SPLIT: np.array(self.split, np.float32), **drawn}
+            found |= {key: value.copy() for key, value in run({key: given[key] for key in step.shapes}).items()}
+        return found
+
+    def commit(self, found):
+        """The next frame's values: of what is due, and with all increments of a parameter added."""
+        following = self.values | {key: value for key, value in found.items() if self.due(key[0])}
+        for key in (key for key in self.specs if key[1] == "parameter"):
+            added = [found[one] for one in increments(self.net, key[0], key[2]) if self.due(one[0])]
+            spec = self.specs[key]
+            following[key] = np.empty_like(self.values[key])
+            apply_updates(self.values[key], added, spec.minimum, spec.maximum, following[key])
+        self.values = following
+        self.number += 1
 
     @property
     def finite(self):

@@ -87,3 +87,7 @@ def changed(network: dict[str, Any], **items: dict[str, Any]) -> dict[str, Any]:
         for name, item in result[section].items():
             item.update(items.get(name, {}))
     return result
+
+
+APART = changed(LEARNER, mid={"device": "cpu:1"}, deep={"device": "cpu:2"})
+"""LEARNER on three workers."""

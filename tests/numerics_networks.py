@@ -10,7 +10,7 @@ from statestream.graph import load_graph
 from statestream.numerics.arrays import array_table
 from statestream.numerics.initialisation import initial_value
 from statestream.numerics.step import SPLIT, Step
-from statestream.streams import stream
+from statestream.streams import fill_draw, stream
 
 ORACLE_CASES = ("factors", "feedforward", "geometry", "language", "learning", "pools")
 
@@ -62,12 +62,10 @@ def start(net, seed=7, states=True):
 
 
 def draw(step, seed=7, frame=0):
-    """The random numbers of one frame."""
-    result = {}
+    """The random numbers of one frame, as a session draws them."""
+    result = {one.key: np.empty(one.shape, np.float32) for one in step.draws}
     for one in step.draws:
-        generator = stream(seed, one.key[1], one.key[2], frame)
-        drawn = generator.standard_normal if one.distribution == "normal" else generator.random
-        result[one.key] = np.asarray(drawn(one.shape, np.float32), np.float32)
+        fill_draw(seed, one.key[1], one.key[2], frame, one.distribution, result[one.key])
     return result
 
 

@@ -30,6 +30,17 @@ if any(word == PROCESS for word in sys.orig_argv):
     sys.meta_path.insert(0, Finder())
 """
 
+HANGS_IN_FRAME_3 = """
+    kept = Draws.of
+    def of(self, frame):
+        if frame == 3:
+            import threading
+            threading.Event().wait()
+        return kept(self, frame)
+    Draws.of = of
+"""
+"""Code for a worker's module `runtime.draws`."""
+
 
 def sabotage(folder: Path, patch: pytest.MonkeyPatch, process: str, module: str, code: str) -> None:
     """In processes started from now on with runtime module `process`: run the code inside `module` once it is loaded.

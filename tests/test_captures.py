@@ -9,36 +9,28 @@ import numpy as np
 import pytest
 
 import statestream as sst
+from engines import assert_equal_bits, everything
 from nets import COUNTER, LEARNER, READER, changed
 from processes import eventually
 from sabotage import sabotage
-from statestream.captures.layout import link_name
+from statestream.arrays import ArrayKey
 
 EVERYTHING = changed(READER, prediction={"dropout": 0.3, "noise": "normal"}, learn={"period": 2}, label={"period": 3})
 """An interface, noise, dropout, learning, periods."""
 
 
-def rows_of(session: sst.Session) -> dict[str, np.ndarray]:
-    """All arrays of the frame that stands, by the names that a capture has for them."""
-    found = {}
-    with session.frame_view() as view:
-        for name in session.network.items:
-            if name in session.network.neuron_pools:
-                found[f"{name}.state"] = view[name].state
-            for kind in ("parameter", "variable", "update"):
-                for each in view.names(name, kind):
-                    found[f"{name}.{kind}.{each}"] = np.asarray(view.get((name, kind, each)), np.float32)
-    return found
+def rows_of(session: sst.Session) -> dict[ArrayKey, np.ndarray]:
+    """All arrays of items in the frame that stands."""
+    return {key: value for key, value in everything(session).items() if key[0]}
 
 
-def frame_of(capture: sst.captures.reader.Capture, frame: int) -> dict[str, np.ndarray]:
-    return {link_name(key): recorded[frame] for key, recorded in capture.arrays.items()}
+def frame_of(capture: sst.captures.reader.Capture, frame: int) -> dict[ArrayKey, np.ndarray]:
+    return {key: recorded[frame] for key, recorded in capture.arrays.items()}
 
 
-def assert_same(found: dict[str, np.ndarray], wanted: dict[str, np.ndarray]) -> None:
+def assert_same(found: dict[ArrayKey, np.ndarray], wanted: dict[ArrayKey, np.ndarray]) -> None:
     assert wanted.keys() <= found.keys()
-    for name, values in wanted.items():
-        np.testing.assert_array_equal(found[name], values, err_msg=name)
+    assert_equal_bits({key: found[key] for key in wanted}, wanted)
 
 
 @pytest.mark.parametrize("network", [EVERYTHING, LEARNER], ids=["reader", "learner"])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -42,9 +43,5 @@ def test_loads_without_a_warning(name: str) -> None:
     assert network.warnings == () and network.name == name and len(network.neuron_pools) <= 40
 
 
-def test_the_list_of_examples_is_up_to_date(root: Path) -> None:
-    spec = importlib.util.spec_from_file_location("make_examples", root / "tools" / "make_examples.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    assert (FOLDER / "README.md").read_text(encoding="utf-8") == module.readme(), "run `make docs`"
+def test_the_list_of_examples_is_up_to_date(tool: Callable[[str], ModuleType]) -> None:
+    assert (FOLDER / "README.md").read_text(encoding="utf-8") == tool("make_examples").readme(), "run `make docs`"

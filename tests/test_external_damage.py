@@ -20,6 +20,7 @@ from external_files import CLASSES, KINDS, SPACES, header, numbers, one, one_ker
 from numerics_networks import network
 from statestream import external
 from statestream.external import ExternalModelError
+from statestream.external.start_values import read
 
 Wrong = Iterator[tuple[Path, str]]
 """Files, each with words of the message about it."""
@@ -134,11 +135,11 @@ def test_a_file_that_is_cut_anywhere_never_crashes(kind: str, tmp_path: Path) ->
     path = write(kind, tmp_path, weights(space), space)
     sections, whole = files.graph(path, space), path.read_bytes()
     net = network(**sections, agents=1)
-    assert len(external.read(net)) == 2 * len(CLASSES)
+    assert len(read(net)) == 2 * len(CLASSES)
     for length in np.linspace(0, len(whole) - 1, 40, dtype=int):
         path.write_bytes(whole[:length])
         with pytest.raises(ExternalModelError):
-            external.read(net)
+            read(net)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -153,7 +154,7 @@ def test_a_file_with_changed_bytes_never_crashes(kind: str, tmp_path: Path) -> N
             changed[position] = generator.integers(256)
         path.write_bytes(changed)
         try:
-            external.read(net)
+            read(net)
         except ExternalModelError:
             refused += 1
     assert refused
@@ -177,7 +178,7 @@ def test_reading_has_limited_memory(tmp_path: Path) -> None:
     net = network(**files.graph(path, space), agents=1)
     with pytest.raises(ExternalModelError, match=r"ended with status 1; the files .* may be damaged|damaged"):
         external.read_apart(net, memory=0)
-    assert external.read_apart(net).keys() == external.read(net).keys()
+    assert external.read_apart(net).keys() == read(net).keys()
 
 
 def test_a_reader_ends_with_the_process_that_wants_to_know() -> None:

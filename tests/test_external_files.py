@@ -14,6 +14,7 @@ import pytest
 from safetensors.numpy import save_file
 
 import external_files as files
+from conformance import engine
 from external_files import (
     KINDS,
     SPACES,
@@ -28,10 +29,11 @@ from external_files import (
     write_legacy,
 )
 from numerics_networks import network
-from statestream import external
 from statestream.external import ExternalModelError
 from statestream.external.layout import Place, keras, torch
+from statestream.external.start_values import read
 from statestream.numerics.initialisation import initial_value
+from statestream.verification.local_run import LocalRun
 
 
 @pytest.mark.proves("top.external_models", "np.init", "sp.init")
@@ -88,7 +90,7 @@ def test_all_array_parameters_can_be_taken(tmp_path: Path) -> None:
          | {f"init {name}": value for name, value in init.items()}},
         external_models={"m": {"type": "keras", "model_file": str(path)}},
     )  # fmt: skip
-    values = {key[2]: taken.value for key, taken in external.read(net).items()}
+    values = {key[2]: taken.value for key, taken in read(net).items()}
     np.testing.assert_array_equal(values["P_0_0"], arrays["P"].T[:, :, None, None])
     np.testing.assert_array_equal(values["W_0_0"], arrays["W"].transpose(3, 2, 0, 1))
     np.testing.assert_array_equal(values["M"], arrays["M"].transpose(3, 2, 0, 1))
@@ -105,7 +107,8 @@ def test_everything_else_starts_as_the_seed_says(kernel: Path) -> None:
         external_models={"m": {"type": "keras", "model_file": str(kernel)}},
     )
     key = ("a_t", "parameter", "W_0_0")
-    ours, theirs = external.initial_values(plain, 5), external.initial_values(taking, 5)
+    runs = [LocalRun(net, 5, engine("numpy")) for net in (plain, taking)]
+    ours, theirs = ({key: run.arena.committed(key) for key in run.arena.layout.by_key} for run in runs)
     assert ours.keys() == theirs.keys()
     assert [one for one in ours if not np.array_equal(ours[one], theirs[one])] == [key]
     np.testing.assert_array_equal(initial_value(taking, key, 5), ours[key])
@@ -228,7 +231,7 @@ def normal(path: Path, parameter: str, layer: str = "norm") -> np.ndarray:
         {"a": {"shape": [3, 1, 1], "gain_shape": "feature", "init g": ["m", layer, parameter]}},
         external_models={"m": {"type": "keras", "model_file": str(path)}},
     )
-    return external.read(net)["a", "parameter", "g"].value
+    return read(net)["a", "parameter", "g"].value
 
 
 def test_arrays_of_keras_3_are_found_by_the_class_of_the_layer(tmp_path: Path) -> None:
@@ -316,7 +319,7 @@ def test_all_problems_are_told_at_once(kernel: Path, tmp_path: Path) -> None:
         external_models={name: {"type": "keras", "model_file": str(tmp_path / file)} for name, file in models.items()},
     )
     with pytest.raises(ExternalModelError) as found:
-        external.initial_values(net, 1)
+        read(net)
     first, second = found.value.problems
     assert re.match(r"a\.init b, t_a\.init W_0_0: external model gone, .*gone\.h5: the file does not exist", first)
     assert re.match(r"a_t\.init W_0_0: external model m, .*one\.h5: there is no layer 'x'", second)
@@ -340,9 +343,9 @@ def test_files_are_looked_for_beside_the_graph_and_then_in_the_current_folder(
     )
     net = load_graph(there / "n.st_graph", catalogue=default_catalogue())
     for number in (2, 1):
-        (taken,) = external.read(net).values()
+        (taken,) = read(net).values()
         np.testing.assert_array_equal(taken.value, numbers(2) + number)
         (there / "m.h5").unlink(missing_ok=True)
     (here / "m.h5").unlink()
     with pytest.raises(ExternalModelError, match=f"looked for {there / 'm.h5'} and {here / 'm.h5'}"):
-        external.read(net)
+        read(net)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from fractions import Fraction
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import pytest
@@ -31,9 +31,9 @@ def test_a_big_graph_loads_in_seconds() -> None:
     synapses |= {f"c{i}": {"source": [[f"n{i}"]], "target": f"n{i + 1}"} for i in range(50)}
     loss = {"type": "loss", "loss_function": "minimize", "parameter": [["sp", "c9", "W_0_0"]]}
     plasticities = {f"p{i}": loss | {"source": f"n{10 + i % 5}", "source_t": 1 + i % 5} for i in range(200)}
-    begin = perf_counter()
+    begin = process_time()
     network = load(bare(2000, synapses, plasticities=plasticities))
-    assert len(network.items) == 7250 and perf_counter() - begin < 60
+    assert len(network.items) == 7250 and process_time() - begin < 60
 
 
 def test_a_long_chain_of_shared_parameters() -> None:
@@ -42,9 +42,9 @@ def test_a_long_chain_of_shared_parameters() -> None:
         for i in range(3000)
     }
     synapses["s3000"] = {"source": [["n0"]], "target": "n1"}
-    begin = perf_counter()
+    begin = process_time()
     network = load(bare(2, synapses))
-    assert perf_counter() - begin < 30  # it took more than two minutes
+    assert process_time() - begin < 30  # it took more than two minutes
     assert network.parameter_owner("s0", "W_0_0") == ("s3000", "W_0_0")
     synapses["s3000"]["share params"] = {"W_0_0": ["s0", "W_0_0"]}
     synapses["lead"] = {"source": [["n0"]], "target": "n1", "share params": {"W_0_0": ["s7", "W_0_0"]}}
@@ -55,10 +55,10 @@ def test_a_long_chain_of_shared_parameters() -> None:
 
 
 def test_a_tag_as_long_as_a_file(tmp_path: Path) -> None:
-    begin = perf_counter()
+    begin = process_time()
     (finding,) = wrong(f"name: n\nagents: !{'a' * 2_000_000} 5 #!\n", tmp_path)
     says(finding, "", "", "a YAML tag of more than 4000 characters")
-    assert perf_counter() - begin < 20  # the parser alone takes minutes
+    assert process_time() - begin < 20  # the parser alone takes minutes
 
 
 def test_a_trained_parameter_is_found_twice_among_many() -> None:

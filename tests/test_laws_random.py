@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import statestream as sst
 from conformance import BACKENDS, OTHERS, allowing_gaps, engine
+from engines import assert_equal_bits, everything, running
 from frames_in_process import Frames, different
 from numerics_graphs import graphs
 from numerics_networks import start
@@ -121,11 +121,8 @@ def test_sessions_of_several_workers_compute_what_one_process_does(number, worke
     groups = partition(net, workers, Random(seed))
     devices = {f"{name}.device": f"cpu:{index}" for index, group in enumerate(groups) for name in group}
     wanted = Frames(net).advance(FRAMES)
-    with sst.Session(net.replace(settings=devices), seed=5) as session:
+    with running("numpy", net, seed=5, overrides=devices) as session:
         assert len(session.network.groups()) == len(groups)
         session.step(FRAMES)
-        with session.frame_view() as view:
-            for (item, kind, name), value in wanted.values.items():
-                if kind != "update":
-                    found = view[item].state if kind == "state" else getattr(view[item], kind)[name]
-                    np.testing.assert_array_equal(np.float32(found), value, err_msg=f"{item}.{kind}.{name}")
+        found = everything(session)
+    assert_equal_bits({key: found[key] for key in wanted.values}, wanted.values)

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 import statestream as sst
+from engines import assert_equal_bits, fresh
 from graph_texts import load, synapse
 from nets import LEARNER, READER, changed
+from statestream.arrays import ArrayKey
 from statestream.numerics.initialisation import fill
-from test_runtime_laws import assert_equal_bits, run
 
 
 @pytest.mark.proves("plast.at start")
@@ -29,8 +30,8 @@ def test_a_plasticity_that_is_asleep_changes_nothing(flag: int) -> None:
 @pytest.mark.proves("if.at start")
 @pytest.mark.parametrize("flag", [1, 2])
 def test_an_interface_that_is_asleep_writes_nothing(flag: int) -> None:
-    found = run(changed(READER, numerals={"at start": flag}), 6)
-    assert not found["numerals.variable.rn_label"].any() and not found["label.state"].any()
+    found = fresh(changed(READER, numerals={"at start": flag}), 6)
+    assert not found["numerals", "variable", "rn_label"].any() and not found["label", "state", ""].any()
 
 
 @pytest.mark.proves("if.period", "if.period offset")
@@ -48,8 +49,8 @@ def test_an_interface_runs_in_its_own_frames() -> None:
 
 
 @functools.cache
-def unchanged() -> dict[str, np.ndarray]:
-    return run(READER, 6)
+def unchanged() -> dict[ArrayKey, np.ndarray]:
+    return fresh(READER, 6)
 
 
 @pytest.mark.proves("if.device", "if.backend", "if.auto_shm_write", "if.screen_width", "if.screen_height")
@@ -58,7 +59,7 @@ def unchanged() -> dict[str, np.ndarray]:
     [{"device": "cpu:1"}, {"backend": "theano"}, {"auto_shm_write": False, "screen_width": 5, "screen_height": 7}],
 )
 def test_what_does_not_change_what_an_interface_computes(keys: dict[str, Any]) -> None:
-    assert_equal_bits(run(changed(READER, numerals=keys), 6), unchanged())
+    assert_equal_bits(fresh(changed(READER, numerals=keys), 6), unchanged())
 
 
 @pytest.mark.proves("sp.backend", "plast.backend", "np.backend", "plast.device")

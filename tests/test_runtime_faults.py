@@ -17,20 +17,10 @@ import pytest
 import statestream as sst
 from nets import COUNTER, LEARNER, READER, changed
 from processes import eventually, nothing_left, orphans, ours, pids
-from sabotage import sabotage
+from sabotage import HANGS_IN_FRAME_3, sabotage
 from statestream.memory import Arena, Torn, Word
 from statestream.runtime import registry
 from statestream.runtime.session_core import SessionCore
-
-HANGS_IN_FRAME_3 = """
-    kept = Draws.of
-    def of(self, frame):
-        if frame == 3:
-            import threading
-            threading.Event().wait()
-        return kept(self, frame)
-    Draws.of = of
-"""
 
 
 def test_a_frame_that_never_ends_leaves_the_session_readable_and_endable(

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 import statestream as sst
+from engines import everything
+from statestream.arrays import ArrayKey
 
 pytestmark = pytest.mark.slow
 
@@ -72,30 +74,20 @@ def on_numpy(network: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def everything(session: Any) -> dict[tuple[str, str, str], np.ndarray]:
-    """All values of one frame that pools and plasticities have."""
-    found = {}
-    with session.frame_view() as view:
-        for name in session.network.neuron_pools:
-            found[name, "state", ""] = view[name].state
-        for name in session.network.items:
-            for kind in ("parameter", "variable"):
-                for key, value in getattr(view[name], kind).items():
-                    found[name, kind, key] = np.asarray(value, np.float32)
-    return found
+def learned(session: Any) -> dict[ArrayKey, np.ndarray]:
+    """What the next frame begins with, without what is only reported."""
+    return {key: value for key, value in everything(session).items() if key[1] in ("state", "parameter", "variable")}
 
 
-def put(session: Any, values: dict[tuple[str, str, str], np.ndarray]) -> None:
-    for (item, kind, name), value in values.items():
-        if kind == "state":
-            session[item].state = value
-        elif item not in session.network.interfaces:  # they have done the same on both sides
-            getattr(session[item], kind)[name] = value
+def put(session: Any, values: dict[ArrayKey, np.ndarray]) -> None:
+    for key, value in values.items():
+        if key[0] not in session.network.interfaces:  # they have done the same on both sides
+            session.put(key, value)
 
 
 def assert_close(session: Any, reference: Any, tolerance: float, states: float) -> None:
     """Within a tolerance of each array's largest magnitude."""
-    found, wanted = everything(session), everything(reference)
+    found, wanted = learned(session), learned(reference)
     assert found.keys() == wanted.keys()
     for key, value in wanted.items():
         scale = max(float(np.abs(value).max()), 1e-6) * (states if key[1] == "state" else tolerance)
@@ -106,19 +98,19 @@ def assert_close(session: Any, reference: Any, tolerance: float, states: float) 
 def test_three_engines_in_one_session_compute_what_the_reference_computes() -> None:
     with sst.Session(MIXED, seed=5) as session, sst.Session(on_numpy(MIXED), seed=5) as reference:
         for _ in range(4):  # from equal states: laws 3, 4 and 6
-            put(session, everything(reference))
+            put(session, learned(reference))
             session.step(2)
             reference.step(2)
-            put(session, everything(reference))
+            put(session, learned(reference))
             session.step()
             reference.step()
             assert_close(session, reference, 1e-4, 1e-5)
-        before, steps = everything(reference), 8  # the learned state, then a run without help
+        before, steps = learned(reference), 8  # the learned state, then a run without help
         put(session, before)
         session.step(steps)
         reference.step(steps)
         assert_close(session, reference, 2e-3, 2e-3)
-        moved = {key for key, value in everything(session).items() if not np.allclose(value, before[key], atol=1e-7)}
+        moved = {key for key, value in learned(session).items() if not np.allclose(value, before[key], atol=1e-7)}
         trained = [entry for plasticity in MIXED["plasticities"].values() for entry in plasticity["parameter"]]
         assert {(item, "parameter", name) for _, item, name in trained} <= moved
 

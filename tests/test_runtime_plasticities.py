@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 import statestream as sst
+from engines import assert_equal_bits, everything, running
 from nets import changed
+from statestream.arrays import describe
 
 AGENTS = 3
 HEBBIAN = {"type": "hebbian", "modus": "hebbian", "source": "eye", "target": "out"}
@@ -106,15 +108,6 @@ def partition(groups: dict[str, str]) -> dict[str, Any]:
     return changed(NETWORK, **{name: {"device": device} for name, device in groups.items()})
 
 
-def everything(session: Any) -> dict[str, Any]:
-    with session.frame_view() as view:
-        found = {f"{name}.state": view[name].state for name in session.network.neuron_pools}
-        for name in session.network.items:
-            for kind in ("parameter", "variable"):
-                found |= {f"{name}.{key}": np.asarray(value) for key, value in getattr(view[name], kind).items()}
-    return found
-
-
 @pytest.mark.proves(
     "plast.startframe", "plast.period", "plast.period offset", "plast.device", "plast.optimizer", "plast.parameter",
     "hebbian.modus", "hebbian.source", "hebbian.target", "L_regularizer.L1", "L_regularizer.L2", "sp.share params",
@@ -148,9 +141,7 @@ def test_three_types_on_one_weight_follow_the_law_in_every_partition() -> None:
             ends[groups] = everything(session)
     first, *others = ends.values()
     for other in others:
-        assert first.keys() == other.keys()
-        for name, value in first.items():
-            np.testing.assert_array_equal(value, other[name], err_msg=name)
+        assert_equal_bits(first, other)
 
 
 @pytest.mark.slow
@@ -159,12 +150,12 @@ def test_three_types_on_one_weight_follow_the_law_in_every_partition() -> None:
 def test_engines_agree_after_frames_of_learning(backend: str) -> None:
     ends = []
     for each in ("numpy", backend):
-        with sst.Session(NETWORK | {"backend": each}, seed=3) as session:
+        with running(each, NETWORK, seed=3) as session:
             session.step(12)
             ends.append(everything(session))
-    for name, value in ends[0].items():
+    for key, value in ends[0].items():
         scale = max(1.0, float(np.abs(value).max()))
-        np.testing.assert_allclose(ends[1][name], value, rtol=0, atol=1e-5 * scale, err_msg=name)
+        np.testing.assert_allclose(ends[1][key], value, rtol=0, atol=1e-5 * scale, err_msg=describe(key))
 
 
 def test_variables_are_shown_with_their_meaning() -> None:
@@ -192,8 +183,7 @@ def refused(session: Any, array: str, frame: int) -> None:
         with pytest.raises(sst.CommandError, match=rf"paused: {array} became NaN or Inf in frame {frame}; the frame"):
             session.step()
     assert session.frame == frame
-    for name, value in everything(session).items():
-        np.testing.assert_array_equal(value, good[name], err_msg=name)
+    assert_equal_bits(everything(session), good)
 
 
 @pytest.mark.parametrize("device", ["cpu", "cpu:1"])

@@ -9,12 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 import statestream as sst
-from engines import assert_equal_bits, everything
-from nets import COUNTER, LEARNER, READER, changed
+from engines import assert_equal_bits, everything, fresh
+from nets import APART, COUNTER, LEARNER, READER, changed
 from processes import eventually, lives, pids
 from sabotage import sabotage
 from statestream.memory import Arena, Record, RunState, Word, segment
@@ -23,8 +22,6 @@ from statestream.runtime.opening import create_arena, plan_of
 from statestream.runtime.participant import Order, _obey
 from statestream.runtime.session_core import SessionCore
 
-APART = changed(LEARNER, mid={"device": "cpu:1"}, deep={"device": "cpu:2"})
-
 
 @pytest.fixture
 def session() -> Iterator[sst.Session]:
@@ -32,10 +29,17 @@ def session() -> Iterator[sst.Session]:
         yield one
 
 
-def fresh(network: dict[str, Any], frames: int, **options: Any) -> dict[str, np.ndarray]:
-    with sst.Session(network, **options) as other:
-        other.step(frames)
-        return everything(other)
+def log_of_loading(folder: Path, patch: pytest.MonkeyPatch) -> Path:
+    """A file that has an x for each engine that a worker loads from now on."""
+    log = folder / "loaded"
+    code = f"""
+        kept = load
+        def load(*arguments, **options):
+            open({str(log)!r}, "a").write("x")
+            return kept(*arguments, **options)
+        """
+    sabotage(folder, patch, "worker", "backends", code)
+    return log
 
 
 def workers(session: Any) -> list[int]:
@@ -89,14 +93,7 @@ def test_options_are_those_of_a_session(session: sst.Session) -> None:
 
 
 def test_processes_stay_where_backend_device_and_threads_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    log = tmp_path / "loaded"
-    code = f"""
-        kept = load
-        def load(*arguments, **options):
-            open({str(log)!r}, "a").write("x")
-            return kept(*arguments, **options)
-        """
-    sabotage(tmp_path, monkeypatch, "worker", "backends", code)
+    log = log_of_loading(tmp_path, monkeypatch)
     with sst.Session(READER, threads=1) as session:
         (worker,), interface = workers(session), pids(session.id)[1][1]
         session.replace(LEARNER)
@@ -369,14 +366,7 @@ def test_a_recording_is_stopped_before_the_network_is_left() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["tensorflow", "theano"])
 def test_an_engine_is_loaded_once(backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    log = tmp_path / "loaded"
-    code = f"""
-        kept = load
-        def load(*arguments, **options):
-            open({str(log)!r}, "a").write("x")
-            return kept(*arguments, **options)
-        """
-    sabotage(tmp_path, monkeypatch, "worker", "backends", code)
+    log = log_of_loading(tmp_path, monkeypatch)
     wanted = fresh({**LEARNER, "backend": backend}, 6, seed=3)
     with sst.Session({**READER, "backend": backend}) as session:
         (worker,) = workers(session)

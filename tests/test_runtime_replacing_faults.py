@@ -13,19 +13,31 @@ import pytest
 
 import statestream as sst
 from engines import assert_equal_bits, everything
-from nets import COUNTER, LEARNER, READER, changed
+from nets import APART, COUNTER, LEARNER, READER, changed
 from processes import eventually, lives, nothing_left, orphans, ours, pids
-from sabotage import sabotage
+from sabotage import HANGS_IN_FRAME_3, sabotage
 from statestream.memory import RunState, Word, segment
 from statestream.runtime import registry
-
-APART = changed(LEARNER, mid={"device": "cpu:1"}, deep={"device": "cpu:2"})
 
 
 @pytest.fixture
 def session() -> Iterator[sst.Session]:
     with sst.Session(COUNTER) as one:
         yield one
+
+
+def replacing_in_vain(session: sst.Session) -> tuple[threading.Thread, list[str]]:
+    """A thread that tries to have READER run, and what it is told about its failure."""
+    caught: list[str] = []
+
+    def work() -> None:
+        with pytest.raises(sst.SessionError) as error:
+            session.replace(READER)
+        caught.append(str(error.value))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    return thread, caught
 
 
 def test_no_processes_left_to_start_leaves_all_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,15 +76,7 @@ def test_a_process_that_dies_is_named_within_two_seconds_and_the_next_network_re
         """
     sabotage(tmp_path, monkeypatch, "interface_process", "interfaces.roman_numerals", code)
     session.step(2)
-    caught: list[str] = []
-
-    def work() -> None:
-        with pytest.raises(sst.SessionError) as error:
-            session.replace(READER)
-        caught.append(str(error.value))
-
-    thread = threading.Thread(target=work)
-    thread.start()
+    thread, caught = replacing_in_vain(session)
     assert eventually(lambda: session.network.name == "reader" and all(pids(session.id)[1]))
     os.kill(pids(session.id)[1][victim == "interface"], signal.SIGKILL)
     thread.join(2)
@@ -119,16 +123,7 @@ def test_what_fails_while_it_prepares_is_told(
 def test_a_worker_that_is_stuck_in_a_frame_does_not_get_the_next_network(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    code = """
-        kept = Draws.of
-        def of(self, frame):
-            if frame == 3:
-                import threading
-                threading.Event().wait()
-            return kept(self, frame)
-        Draws.of = of
-        """
-    sabotage(tmp_path, monkeypatch, "worker", "runtime.draws", code)
+    sabotage(tmp_path, monkeypatch, "worker", "runtime.draws", HANGS_IN_FRAME_3)
     with sst.Session(changed(READER, label={"device": "cpu:1", "period": 2})) as session:
         _, (stuck, idle, interface) = pids(session.id)
         session.stream()
@@ -185,15 +180,7 @@ def test_a_core_that_is_killed_in_the_middle_leaves_nothing(
     session = sst.Session(COUNTER)
     core, participants = pids(session.id)
     monkeypatch.setattr(registry, "reap", lambda: [])  # a client that does not clean up
-    caught: list[str] = []
-
-    def work() -> None:
-        with pytest.raises(sst.SessionError) as error:
-            session.replace(READER)
-        caught.append(str(error.value))
-
-    thread = threading.Thread(target=work)
-    thread.start()
+    thread, caught = replacing_in_vain(session)
     if where == "Arena.rename":
         assert eventually(lambda: segment.names(registry.draft_name(session.id)) != [])
     assert eventually(lambda: len(ours()) == 3)  # the new interface process, too

@@ -18,7 +18,10 @@ from ruamel.yaml import YAML
 
 import statestream
 
-HEAVY = {"SharedArray", "h5py", "matplotlib", "numba", "numpy", "pytensor", "rich", "skimage", "tensorflow", "torch"}
+HEAVY = {
+    "SharedArray", "h5py", "matplotlib", "numba", "numpy", "pytensor", "rich", "safetensors", "skimage", "tensorflow",
+    "torch",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

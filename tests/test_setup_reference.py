@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -26,13 +26,8 @@ from statestream.graph.catalogue import (
 
 
 @pytest.fixture(scope="module")
-def generator(root: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_reference", root / "tools" / "make_reference.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def generator(tool: Callable[[str], ModuleType]) -> ModuleType:
+    return tool("make_reference")
 
 
 def test_the_reference_is_up_to_date(root: Path, generator: ModuleType) -> None:

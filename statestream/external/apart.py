@@ -17,7 +17,7 @@ import numpy as np
 from statestream import processes
 from statestream.arrays import ArrayKey
 from statestream.external.errors import ExternalModelError
-from statestream.external.start_values import Array, Taken, files, initial_values_but
+from statestream.external.start_values import Taken, files
 from statestream.graph import Network
 
 PATIENCE = 60
@@ -52,14 +52,6 @@ def read_apart(network: Network, patience: int = PATIENCE, memory: int = MEMORY)
         named = ", ".join(map(str, paths))
         raise ExternalModelError([f"the process that reads them ended {ended}; the files ({named}) may be damaged"])
     return _received(done.stdout)
-
-
-def initial_values(network: Network, seed: int) -> dict[ArrayKey, Array]:
-    """The first values of all arrays of pools and plasticities, those from external models included.
-
-    Raises ExternalModelError with all that is wrong, ValueError for another `init` that does not fit.
-    """
-    return initial_values_but(network, seed, {key: taken.value for key, taken in read_apart(network).items()})
 
 
 def _received(data: bytes) -> dict[ArrayKey, Taken]:

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from statestream.arrays import ArrayKey, ArraySpec
 from statestream.external.errors import ExternalModelError, UnfitError
 from statestream.external.formats import open_model
 from statestream.external.layout import Place, wanted
-from statestream.external.model import Model
+from statestream.external.model import Array, Model
 from statestream.graph import Network
 from statestream.graph.findings import shorten
 from statestream.numerics.arrays import array_table
-from statestream.numerics.initialisation import initial_value
 from statestream.numerics.shapes import inputs
-
-Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -44,11 +40,6 @@ class _Wish:
     @property
     def name(self) -> str:
         return f"{self.spec.key[0]}.init {self.spec.key[2]}"
-
-
-def initial_values_but(network: Network, seed: int, others: Mapping[ArrayKey, Array]) -> dict[ArrayKey, Array]:
-    """The first values of all arrays of pools and plasticities, some of them replaced."""
-    return {spec.key: initial_value(network, spec.key, seed) for spec in array_table(network)} | dict(others)
 
 
 def files(network: Network) -> list[Path]:

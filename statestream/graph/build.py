@@ -14,6 +14,8 @@ from statestream.graph.check_interfaces import check_interface, check_timing, ch
 from statestream.graph.check_kinds import check_binary
 from statestream.graph.check_network import (
     Arrays,
+    Circle,
+    Place,
     check_arrays,
     check_circles,
     check_group,
@@ -214,9 +216,9 @@ class _Builder:
             check_group(draft, self.drafts["np"])
             check_binary(draft, self.drafts["np"].get(draft.values.get("target", "")))
             check_sharing(draft, self.drafts["sp"], arrays)
-        sound: set[tuple[str, str]] = set()
+        ends: dict[Place, Circle | None] = {}
         for draft in self.drafts["sp"].values():
-            check_circles(draft, self.drafts["sp"], sound)
+            check_circles(draft, self.drafts["sp"], ends)
         structure = self._structure()
         work = 0
         for draft in self.drafts["plast"].values():

@@ -16,6 +16,12 @@ from statestream.graph.tree import BROKEN, Node
 from statestream.graph.values import split_initialiser
 
 Drafts = Mapping[str, Draft]
+Place = tuple[str, str]
+"""(item, parameter)."""
+Circle = dict[Place, int]
+"""The members of a circle in their order, with their numbers."""
+_SHOWN = 160
+"""Letters of a circle that a message has."""
 _WEIGHT = re.compile(r"W_(\d+)_(\d+)")
 
 
@@ -134,25 +140,36 @@ def _check_shared(draft: Draft, names: tuple[str, str, str], node: Node, arrays:
         draft.error("share params", message, node)
 
 
-def check_circles(draft: Draft, drafts: Drafts, sound: set[tuple[str, str]]) -> None:
-    """Shared parameters lead to an array of somebody. sound: those of which that is known; more are added."""
+def check_circles(draft: Draft, drafts: Drafts, ends: dict[Place, Circle | None]) -> None:
+    """Shared parameters lead to an array of somebody. ends: what is known already, see `_end`; more is added."""
     node = draft.given("share params")
     for name, each in (node.entries if node is not None and draft.ok("share params") else {}).items():
         start = (draft.name, name)
-        seen = {start: None}
-        place = _shared(draft, name)
-        while place is not None and place not in seen and place not in sound:
-            seen[place] = None
-            following = drafts.get(place[0])
-            place = _shared(following, place[1]) if following is not None else None
-        if place == start:
-            circle = " -> ".join(".".join(part) for part in (*seen, start))
-            draft.error("share params", f"the parameters are shared in a circle: {shorten(circle, 160)}", each)
-        elif place is None or place in sound:
-            sound.update(seen)
+        circle = _end(start, drafts, ends)
+        if circle is not None and start in circle:
+            members = [*circle, *circle][circle[start] :][: len(circle) + 1]
+            text = " -> ".join(".".join(place) for place in members[:_SHOWN])
+            draft.error("share params", f"the parameters are shared in a circle: {shorten(text, _SHOWN)}", each)
 
 
-def _shared(draft: Draft, parameter: str) -> tuple[str, str] | None:
+def _end(start: Place, drafts: Drafts, ends: dict[Place, Circle | None]) -> Circle | None:
+    """Where a shared parameter leads: the circle that it belongs to or runs into, None for an array of somebody."""
+    seen: Circle = {}
+    place: Place | None = start
+    while place is not None and place not in seen and place not in ends:
+        seen[place] = len(seen)
+        following = drafts.get(place[0])
+        place = _shared(following, place[1]) if following is not None else None
+    end: Circle | None = None
+    if place in ends:
+        end = ends[place]
+    elif place is not None:
+        end = {member: number for number, member in enumerate(list(seen)[seen[place] :])}
+    ends.update(dict.fromkeys(seen, end))
+    return ends[start]
+
+
+def _shared(draft: Draft, parameter: str) -> Place | None:
     node = draft.given("share params") if draft.kind == "sp" else None
     entry = node.entries.get(parameter) if node is not None else None
     pair = [part.value for part in entry.elements] if entry is not None else []

@@ -31,10 +31,13 @@ def table(rows: Sequence[Mapping[str, Any]], what: str) -> str:
     if not rows:
         return heading
     names = list(rows[0])
-    cells = [names, *([str(row[name]) for name in names] for row in rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(names))]
-    lines = ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
-    return "\n".join([heading, *lines])
+    return "\n".join([heading, *aligned([names, *([str(row[name]) for name in names] for row in rows)])])
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """A line for each row of cells, the columns aligned."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def array_data(array: np.ndarray) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 
 from statestream import backends, settings
 from statestream.arrays import ArrayKey
+from statestream.backends.base import Compiled
 from statestream.graph import Network
 from statestream.memory import Arena
 from statestream.numerics.step import Step
@@ -18,8 +19,6 @@ from statestream.runtime.increments import apply_training, require_finite
 from statestream.runtime.participant import Reporter, main, serve
 from statestream.runtime.plan import SCHEDULE, Participant, Plan
 from statestream.runtime.schedule import Schedule, clocked_items
-
-Compiled = Callable[[Mapping[Any, np.ndarray]], Mapping[Any, np.ndarray]]
 
 
 class Variant:

@@ -46,14 +46,15 @@ def _text(found: Comparison) -> str:
 
 
 def _table(arrays: list[Difference]) -> list[str]:
+    from statestream.runtime.listing import aligned
+
     if not arrays:
         return []
     rows = [("array", "absolute", "relative", "first frame", "beyond since")]
     for one in arrays:
         since = "" if one.beyond is None else str(one.beyond)
         rows.append((one.name, f"{one.absolute:.3g}", f"{one.relative:.3g}", str(one.first), since))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return aligned(rows)
 
 
 def _data(found: Comparison) -> dict[str, object]:

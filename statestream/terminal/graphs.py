@@ -39,16 +39,7 @@ def exit_status(work: Callable[[], int]) -> int:
 
 def load(options: Options | argparse.Namespace) -> Network:
     """The network of the options (of `add_graph` and `add_backend`)."""
-    from statestream.runtime.client import SessionError
-    from statestream.session import load_graph
+    from statestream.session import as_network
 
     assert options.file is not None
-    if options.file.endswith(".st_net"):
-        raise SessionError(f"{options.file}: starting from a saved network is not built yet")
-    return load_graph(
-        options.file,
-        agents=options.agents,
-        backend=options.backend,
-        overrides=dict(options.overrides) or None,
-        strict=options.strict,
-    )
+    return as_network(options.file, options.backend, options.agents, dict(options.overrides), options.strict)

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from statestream.arrays import ArrayKey
 from statestream.backends import Backend
 from statestream.backends.base import Compiled
 from statestream.memory import Arena
@@ -21,9 +20,8 @@ from statestream.numerics.frame import Frame, Pools
 from statestream.numerics.learning import Learner
 from statestream.runtime.plan import Plan
 from statestream.verification.deviation import GRADIENT
+from statestream.verification.local_run import Outputs
 from statestream.verification.rounding import allowed, erring_engine
-
-Outputs = Mapping[ArrayKey, np.ndarray]
 
 
 class Optimizer:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from statestream.runtime.listing import aligned
+
 
 @dataclass(frozen=True)
 class Deviation:
@@ -120,10 +122,8 @@ def _section(report: BackendReport) -> list[str]:
     else:
         verdict = "passed"
     head = ("item", "what", "deviation", "allowed", "", "where it is largest")
-    rows = [head, *map(_row, report.deviations)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    table = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) for row in rows]
-    return [f"{report.backend}: {verdict}", *(f"  {line}".rstrip() for line in table if report.deviations)]
+    table = aligned([head, *map(_row, report.deviations)]) if report.deviations else []
+    return [f"{report.backend}: {verdict}", *(f"  {line}" for line in table)]
 
 
 def _row(one: Deviation) -> tuple[str, ...]:

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from statestream.arrays import ArrayKey
 from statestream.backends.numpy import Engine
 from statestream.graph import Network
 from statestream.memory import Arena
 from statestream.runtime.worker import Variant
 from statestream.verification.deviation import distances
+from statestream.verification.local_run import Outputs
 
 JITTER = 2.0**-22
 """Relative size of the errors: 4 times that of a float32's own rounding."""
@@ -27,7 +27,6 @@ REPEATS = 12
 MARGIN = 4.0
 """How many times farther an engine may be off than the repeats are: its sums may round more often than numpy's."""
 
-Outputs = Mapping[ArrayKey, np.ndarray]
 Compute = Callable[[Mapping[Any, np.ndarray]], Mapping[Any, np.ndarray]]
 
 

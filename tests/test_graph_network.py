@@ -266,7 +266,9 @@ def test_agents_and_backend(tmp_path: Path) -> None:
     network = load(text, tmp_path, agents=9, backend="tensorflow")
     assert network.agents == 9 and network.backend == "tensorflow" and network.group_of("p").backend == "numpy"
     again = network.replace(agents=3)
-    assert again.agents == 3 and again.backend == "theano" and network.agents == 9
+    assert again.agents == 3 and again.backend == "tensorflow" and network.agents == 9
+    again = again.replace(settings={"p.act": "tanh"}).replace(backend="numpy")
+    assert again.agents == 3 and again.backend == "numpy" and again.items["p"]["act"] == "tanh"
     for options, subject in (({"agents": 0}, "agents"), ({"backend": "torch"}, "backend")):
         (finding,) = _findings(text, tmp_path, **options)
         assert (finding.file, finding.line, finding.parameter) == ("settings", None, subject)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -67,7 +67,7 @@ class Origin:
         if root is not None and isinstance(root.value, dict):
             try:
                 root = _override(root, {"agents": agents, "backend": backend}, settings or {}, findings)
-                return _Builder(self, root, findings).network()
+                return _Builder(replace(self, root=root), root, findings).network()
             except TooManyFindings:
                 findings.check()
         elif root is not None and root.value is not BROKEN:

@@ -186,6 +186,7 @@ class Network:
     ) -> Network:
         """The network with other agents, backend or item parameters ("item.parameter" -> value), checked anew.
 
+        What was replaced before stays so.
         Raises GraphError if they are wrong, ValueError for a network that came through `from_json`.
         """
         if self._origin is None:

@@ -137,6 +137,7 @@ def test_devices_need_not_be_there(tmp_path: Path, device: str) -> None:
         ("avgout: 0", "avgout", ["at least 1"]),
         ("M: [3]", "M", ["[hidden features, rf]"]),
         ("M: [a, b]", "M", ["[hidden features, rf]"]),
+        ("M: [[1]]", "M", ["found [[1]]", "[hidden features, rf]"]),
         ("weight_shapes: [[tgt_featur]]", "weight_shapes", ["did you mean 'tgt_feature'"]),
         ("target_shapes: [[src_feature]]", "target_shapes", ["full, feature, spatial, scalar"]),
         ("noise: Bernoulli", "noise", ["normal, uniform"]),

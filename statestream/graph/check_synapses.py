@@ -55,9 +55,8 @@ def _check_mixing(draft: Draft) -> None:
         return
     numbers = [each for each in value if isinstance(each, int | float) and not isinstance(each, bool)]
     if len(value) != 2 or len(numbers) != 2 or not all(each == int(each) >= 1 for each in map(_finite, numbers)):
-        draft.error(
-            "M", f"found {shorten(list(value))}; allowed: [hidden features, rf], two whole numbers of at least 1"
-        )
+        found = [list(each) if isinstance(each, tuple) else each for each in value]
+        draft.error("M", f"found {shorten(found)}; allowed: [hidden features, rf], two whole numbers of at least 1")
         return
     draft.values["M"] = tuple(int(each) for each in numbers)
     if draft.ok("avgout", "maxout") and draft.values["M"][0] % (draft.get("avgout") * draft.get("maxout")):

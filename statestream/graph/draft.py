@@ -162,8 +162,8 @@ def _laid_out(draft: Draft, parameter: Parameter, node: Node, context: Context) 
         draft.values[parameter.name] = _row(draft, parameter, node, context, factors, "factors")
     elif parameter.name == "rf" and not isinstance(node.value, tuple):
         if draft.layout is not None and sum(draft.layout) != 1:
-            message = f"found {shown(node)} for {sum(draft.layout)} inputs; allowed: a list of lists like 'source'"
-            draft.error("rf", message, node)
+            found = f"found {shown(node)} for {sum(draft.layout)} inputs"
+            draft.error("rf", f"{found}; allowed: a list of lists like 'source'{_hint(draft, node)}", node)
         _single(draft, "rf", parameter, node, context)
     else:
         draft.values[parameter.name] = _table(draft, parameter, node, context)
@@ -172,7 +172,7 @@ def _laid_out(draft: Draft, parameter: Parameter, node: Node, context: Context) 
 def _table(draft: Draft, parameter: Parameter, node: Node, context: Context) -> tuple[Any, ...]:
     name = parameter.name
     if not isinstance(node.value, tuple):
-        draft.error(name, f"found {shown(node)}; allowed: a list of lists like 'source'", node)
+        draft.error(name, f"found {shown(node)}; allowed: a list of lists like 'source'{_hint(draft, node)}", node)
         return ()
     if draft.layout is not None and len(node.value) != len(draft.layout):
         message = f"the outer list has {len(node.value)} entries; 'source' has {len(draft.layout)} factors"
@@ -182,6 +182,15 @@ def _table(draft: Draft, parameter: Parameter, node: Node, context: Context) -> 
         wanted = draft.layout[f] if draft.layout is not None and f < len(draft.layout) else None
         rows.append(_row(draft, parameter, inner, context, wanted, f"inputs in factor {f}", "a list of lists"))
     return tuple(rows)
+
+
+def _hint(draft: Draft, node: Node) -> str:
+    """How to write the one value that was given for all inputs."""
+    layout = draft.layout or ()
+    if isinstance(node.value, bool) or not isinstance(node.value, str | int | float) or not 0 < sum(layout) <= 4:
+        return ""
+    rows = (", ".join([shorten(node.value, 20)] * count) for count in layout)
+    return f", such as [[{'], ['.join(rows)}]]"
 
 
 def _row(

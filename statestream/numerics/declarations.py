@@ -117,7 +117,15 @@ _LOSS = (
     Parameter("target_t", "int", None, minimum=0, maximum=MAXIMAL_DELAY, help="the target's step in the rollout"),
     Parameter("mask", "pool", None, help="a pool whose first feature weights the error"),
     Parameter("confidence_penalty", "float", 0.0, minimum=0.0, array=True, help="weight of the confidence penalty"),
-    Parameter("label_smoothing", "float", 0.0, minimum=0.0, array=True, help="weight of label smoothing"),
+    Parameter(
+        "label_smoothing",
+        "float",
+        0.0,
+        minimum=0.0,
+        maximum=1.0,
+        array=True,
+        help="share of the target that is spread evenly over all features",
+    ),
 )
 _REGULARIZER = (
     Parameter("L1", "float", 0.0, minimum=0.0, array=True, help="weight of the sum of magnitudes"),

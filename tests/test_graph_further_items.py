@@ -8,7 +8,6 @@ import pytest
 
 from graph_texts import (
     COMPLETE,
-    COMPLETE,
     changed,
     graph,
     interface,

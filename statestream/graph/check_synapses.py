@@ -27,12 +27,19 @@ BIAS_OF_FACTOR = {
 def check_synapse_pool(draft: Draft, shapes: Mapping[str, Shape], context: Context) -> None:
     """All checks of one synapse-pool; those on sizes only as far as the sizes are known."""
     check_kind(draft, shapes, context)
+    _check_noise(draft)
     if kind_of(draft) != "weighted":
         return
     _check_bias(draft)
     _check_mixing(draft)
     if draft.ok("func", "pool", "source", "target") and "source" in draft.values:
         _check_geometry(draft, shapes)
+
+
+def _check_noise(draft: Draft) -> None:
+    """Without its ends, uniform noise of a synapse-pool goes from 0 to 0."""
+    if draft.values.get("noise") == "uniform" and draft.keys.keys().isdisjoint(("noise_min", "noise_max")):
+        draft.warn("noise", "uniform noise adds nothing without 'noise_min' and 'noise_max', which are both 0")
 
 
 def _check_bias(draft: Draft) -> None:

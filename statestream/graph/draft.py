@@ -96,6 +96,7 @@ def examine(name: str, kind: str, node: Node, schemas: Schemas, context: Context
             draft.error(parameter.name, _missing(parameter))
     _period(draft)
     _order(draft)
+    _without_effect(draft)
     return draft
 
 
@@ -237,8 +238,28 @@ def _order(draft: Draft) -> None:
         lower, upper = parameter.not_below, parameter.name
         if not lower or not draft.ok(lower, upper) or draft.keys.keys().isdisjoint((lower, upper)):
             continue
+        if _idle(draft, parameter):
+            continue
         least, greatest = draft.get(lower), draft.get(upper)
         if greatest < least and upper in draft.keys:
             draft.error(upper, f"found {greatest}; allowed: at least '{lower}', {least}")
         elif greatest < least:
             draft.error(lower, f"found {least}; allowed: at most '{upper}', {greatest}")
+
+
+def _without_effect(draft: Draft) -> None:
+    """Parameters that have a meaning only beside others, or are not built yet."""
+    for name, key in draft.keys.items():
+        parameter, _ = draft.schema.find(key)
+        if parameter is None or not draft.ok(name):
+            continue
+        if parameter.when and draft.ok(parameter.when[0]) and _idle(draft, parameter):
+            other, choices = parameter.when
+            draft.warn(name, f"'{key}' has no effect without {other}: {listing(choices)}")
+        elif parameter.planned and draft.get(name) != parameter.default:
+            draft.warn(name, f"'{key}' is not built yet: {parameter.planned}")
+
+
+def _idle(draft: Draft, parameter: Parameter) -> bool:
+    """Whether the value of another parameter leaves this one without a meaning."""
+    return parameter.when is not None and draft.get(parameter.when[0]) not in parameter.when[1]

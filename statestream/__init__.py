@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from statestream.captures.reader import open_capture
     from statestream.graph import GraphError
     from statestream.session import CommandError, Session, SessionError, attach, load_graph
-    from statestream.verification import verify
+    from statestream.verification import VerificationError, verify
 
 __all__ = [
-    "CaptureError", "CommandError", "GraphError", "Session", "SessionError", "__version__", "attach", "load_graph",
-    "open_capture", "verify",
+    "CaptureError", "CommandError", "GraphError", "Session", "SessionError", "VerificationError", "__version__",
+    "attach", "load_graph", "open_capture", "verify",
 ]  # fmt: skip
 
 _HOMES = {
@@ -38,6 +38,7 @@ _HOMES = {
     "GraphError": "statestream.graph",
     "Session": "statestream.session",
     "SessionError": "statestream.session",
+    "VerificationError": "statestream.verification",
     "attach": "statestream.session",
     "load_graph": "statestream.session",
     "open_capture": "statestream.captures.reader",

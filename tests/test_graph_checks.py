@@ -244,7 +244,9 @@ def test_check_25_layouts_like_source(tmp_path: Path, key: str) -> None:
     load(synapse(f"{two}{key}: [[{good}, {good}], [{good}]]"), tmp_path)
     if key != "rf":
         (finding,) = wrong(synapse(f"source: [[image]]\ntarget: hidden\n{key}: {good} #!"), tmp_path)
-        says(finding, "s", key, "found", "a list of lists")
+        says(finding, "s", key, "found", f"a list of lists like 'source', such as [[{good}]]")
+    (finding,) = wrong(synapse(f"{two}{key}: {good} #!"), tmp_path)
+    says(finding, "s", key, "found", f"a list of lists like 'source', such as [[{good}, {good}], [{good}]]")
     (finding,) = wrong(synapse(f"{two}{key}: [[{good}, {good}]] #!"), tmp_path)
     says(finding, "s", key, "the outer list has 1 entries", "2 factors")
     (finding,) = wrong(synapse(f"{two}{key}: [[{good}, {good}], {good}] #!"), tmp_path)

@@ -117,6 +117,36 @@ def test_offset_is_below_the_period(tmp_path: Path, period: int, offset: int, fi
         says(finding, "p", "period offset", f"found {offset} with period {period}", "never run")
 
 
+@pytest.mark.parametrize("line", ["period: 2", "at start: 1", "at_start: 2", "period: 2\nperiod offset: 1"])
+def test_what_is_not_built_yet_is_said(tmp_path: Path, line: str) -> None:
+    key, place = line.splitlines()[-1].split(":")[0], "source: [[image]]\ntarget: hidden\nrf: 1\n"
+    *_, warning = odd(synapse(f"{place}{line} #!".replace("2\nperiod offset", "2 #!\nperiod offset")), tmp_path)
+    says(warning, "s", key.replace("_", " ") if warning.parameter != key else key, "not built yet", "contributes")
+    load(synapse(f"{place}period: 1\nat start: 0\nbottleneck: -1"), tmp_path, strict=True)
+    (warning,) = odd(pool("shape: [1, 1, 1]\nbottleneck: 0.5 #!"), tmp_path)
+    says(warning, "p", "bottleneck", "not built yet", "the period stays as given")
+
+
+def test_ends_of_uniform_noise_are_in_order(tmp_path: Path) -> None:
+    for lines, key in (("noise_min: 2 #!", "noise_min"), ("noise_min: 0\nnoise max: -1 #!", "noise max")):
+        (finding,) = wrong(pool(f"shape: [1, 1, 1]\nnoise: uniform\n{lines}"), tmp_path)
+        says(finding, "p", key, "found", "allowed: at")
+    load(pool("shape: [1, 1, 1]\nnoise: uniform\nnoise_min: 2\nnoise_max: 2"), tmp_path)
+
+
+def test_uniform_noise_from_0_to_0(tmp_path: Path) -> None:
+    (warning,) = odd(synapse("source: [[image]]\ntarget: hidden\nrf: 1\nnoise: uniform #!"), tmp_path)
+    says(warning, "s", "noise", "adds nothing", "'noise_max'")
+
+
+@pytest.mark.parametrize(
+    "lines", ["noise_min: 2 #!\nnoise: normal", "noise_std: 0.5 #!", "noise prob: 0.5 #!\nnoise: null"]
+)
+def test_noise_that_is_not_chosen(tmp_path: Path, lines: str) -> None:
+    (warning,) = odd(pool(f"shape: [1, 1, 1]\n{lines}"), tmp_path)
+    says(warning, "p", lines.split(":")[0], "has no effect without noise: ")
+
+
 @pytest.mark.parametrize("device", ["gpu0", "cuda0", "gpu", "cpu:", "gpu:-1", "gpu:x", "CPU", "cpu:01", "5", "gpu:0 "])
 def test_device_syntax(tmp_path: Path, device: str) -> None:
     (finding,) = wrong(pool(f"shape: [1, 1, 1]\ndevice: '{device}' #!"), tmp_path)
@@ -137,6 +167,7 @@ def test_devices_need_not_be_there(tmp_path: Path, device: str) -> None:
         ("avgout: 0", "avgout", ["at least 1"]),
         ("M: [3]", "M", ["[hidden features, rf]"]),
         ("M: [a, b]", "M", ["[hidden features, rf]"]),
+        ("M: [[1]]", "M", ["found [[1]]", "[hidden features, rf]"]),
         ("weight_shapes: [[tgt_featur]]", "weight_shapes", ["did you mean 'tgt_feature'"]),
         ("target_shapes: [[src_feature]]", "target_shapes", ["full, feature, spatial, scalar"]),
         ("noise: Bernoulli", "noise", ["normal, uniform"]),

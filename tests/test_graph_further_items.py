@@ -39,7 +39,8 @@ from graph_texts import (
         ("mask", "image", ["[8, 8]", "those of the source"]),
         ("lr", "-1", ["at least 0"]),
         ("lr", "fast", ["found the text 'fast'"]),
-        ("label_smoothing", "-1", ["at least 0"]),
+        ("label_smoothing", "-1", ["from 0 to 1"]),
+        ("label_smoothing", "1.5", ["from 0 to 1"]),
         ("parameter", "[[sp, hidden_point, W_0_1]]", ["'hidden_point' has no parameter 'W_0_1'", "'W_0_0'"]),
         ("parameter", "[[np, point, g]]", ["'point' has no parameter 'g'", "known: b"]),
         ("parameter", "[[np, point, b], [np, point, b]]", ["listed twice"]),
@@ -51,6 +52,15 @@ def test_values_of_plasticities(tmp_path: Path, key: str, value: str | None, wor
         load(changed("mask", "None"), tmp_path)
     (finding,) = wrong(text, tmp_path)
     says(finding, "p", key, *words)
+
+
+@pytest.mark.parametrize(("optimizer", "key"), [("adam", "momentum"), ("adam", "decay"), ("rmsprop", "rho")])
+def test_running_means_keep_less_than_all(tmp_path: Path, optimizer: str, key: str) -> None:
+    """A mean of which all is kept never begins: nothing is learned, or a division by 0."""
+    load(plasticity(f"{COMPLETE}\noptimizer: {optimizer}\n{key}: 0"), tmp_path)
+    for value in ("-0.1", "1", "2"):
+        (finding,) = wrong(plasticity(f"{COMPLETE}\noptimizer: {optimizer}\n{key}: {value} #!"), tmp_path)
+        says(finding, "p", key, f"found the number {value}", "from 0 to 0.999999")
 
 
 def test_losses_without_a_target(tmp_path: Path) -> None:

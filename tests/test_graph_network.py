@@ -386,3 +386,8 @@ def test_the_demo_loads_strictly(root: Path) -> None:
     assert (
         network.agents == 128 and network.shape("hidden1") == (16, 16, 16) and network.rollout("hidden_loss").depth == 4
     )
+
+
+def test_a_network_is_shown_on_one_line(tmp_path: Path) -> None:
+    network = load(graph(), tmp_path)
+    assert repr(network).startswith("Network(name='test', agents=4, backend=") and "hidden" not in repr(network)

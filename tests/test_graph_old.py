@@ -24,7 +24,7 @@ WARNINGS = {
     ],
     "letters": [("oscillator", "amlitude", "did you mean 'amplitude'?")],
     "sharing": [],
-    "streets": [],
+    "streets": [("fast", "bottleneck", "not built yet: the period stays as given")],
     "transformer": [],
     "world": [],
 }

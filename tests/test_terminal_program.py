@@ -119,7 +119,7 @@ def test_warnings_are_shown_and_strict_makes_them_errors(tmp_path: Path) -> None
 def test_options_reach_the_network(graph: str) -> None:
     result = run(graph, "--agents", "5", "--set", "count.act=$ + 2", "-c", "step; show count; state")
     assert result.returncode == 0, result.stderr
-    assert "mean 2" in result.stdout
+    assert "[5x1x1x1] mean 2 std 0 min 2 max 2: 2 | 2 | 2 | 2 | 2\n" in result.stdout  # small: agent by agent
     assert re.search(r"agents: +5", result.stdout)
 
 

@@ -138,7 +138,7 @@ def test_a_notice_that_a_failure_told_is_not_repeated(capsys: pytest.CaptureFixt
 
 
 def test_a_full_disk_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr("statestream.terminal.script.discard", lambda stream: None)
+    monkeypatch.setattr("statestream.terminal.reports.discard", lambda stream: None)
 
     def full(*args: object, file: object = None, **options: object) -> None:
         if file is None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from nets import COUNTER, LEARNER, changed
 from statestream import backends
 from statestream.interfaces import InterfaceError
 from statestream.interfaces.roman_numerals import RomanNumerals
-from terminal_program import GRAPH, Terminal, run
+from terminal_program import GRAPH, Terminal, run, start
 from test_runtime_frame_law import NETWORK
 from verification_wrong import VALUE, Meddling, with_wrong_operation
 
@@ -209,3 +211,14 @@ def test_control_c(tmp_path: Path) -> None:
         terminal.send("\x03")
         assert terminal.end() == 130
         assert "Traceback" not in terminal.text
+
+
+def test_nobody_reads_the_results_of_a_sub_command(tmp_path: Path) -> None:
+    graph = str(tmp_path / "counter.st_graph")
+    Path(graph).write_text(GRAPH, encoding="utf-8")
+    for arguments in (["check", graph], ["verify", graph, "--backends", "numpy", "--frames", "1"]):
+        reading, writing = os.pipe()
+        os.close(reading)
+        with start(*arguments, stdout=writing) as program:
+            os.close(writing)
+            assert (program.communicate()[1], program.returncode) == ("", 128 + signal.SIGPIPE)

@@ -225,6 +225,16 @@ def test_an_interface_feeds_it() -> None:
     assert sst.verify(NETWORK, ["numpy"]).passed
 
 
+@pytest.mark.parametrize("options", [{"frames": -1}, {"tolerance": 0.0}, {"tolerance": float("nan")}, {"split": -1}])
+def test_options_that_cannot_be(options: dict[str, Any]) -> None:
+    with pytest.raises(sst.VerificationError, match=rf"{next(iter(options))} is .*, allowed is "):
+        sst.verify(COUNTER, ["numpy"], **options)
+
+
+def test_one_backend_needs_no_list() -> None:
+    assert [one.backend for one in sst.verify(COUNTER, "numpy", frames=1).backends] == ["numpy"]
+
+
 def test_unknown_backends() -> None:
     with pytest.raises(EngineMissing, match="unknown backend 'nupy'; there are numpy, tensorflow, theano"):
         sst.verify(LEARNER, ["numpy", "nupy"])

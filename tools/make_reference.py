@@ -66,6 +66,8 @@ def remarks(parameter: Parameter) -> str:
     if parameter.when:
         key, choices = parameter.when
         parts.append(f"With `{key}` " + " or ".join(value(choice) for choice in choices) + ".")
+    if parameter.planned:
+        parts.append(f"*Not built yet: {parameter.planned}.*")
     if parameter.array:
         parts.append("Can be changed while the session runs.")
     if parameter.aliases:

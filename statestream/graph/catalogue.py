@@ -42,6 +42,7 @@ class Parameter:
     per_array: the real keys are "<name> <array>", such as `init W_0_0`.
     weights: of a synapse-pool; it tells of weights and factors, which functions, pooling and transformers do not have.
     not_below: another parameter of the item, whose value this one must reach (`max_duration` that of `min_duration`).
+    planned: what holds whatever the graph says, as long as the parameter is not built yet; empty if it is.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Parameter:
     per_array: bool = False
     weights: bool = False
     not_below: str = ""
+    planned: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,12 +27,19 @@ BIAS_OF_FACTOR = {
 def check_synapse_pool(draft: Draft, shapes: Mapping[str, Shape], context: Context) -> None:
     """All checks of one synapse-pool; those on sizes only as far as the sizes are known."""
     check_kind(draft, shapes, context)
+    _check_noise(draft)
     if kind_of(draft) != "weighted":
         return
     _check_bias(draft)
     _check_mixing(draft)
     if draft.ok("func", "pool", "source", "target") and "source" in draft.values:
         _check_geometry(draft, shapes)
+
+
+def _check_noise(draft: Draft) -> None:
+    """Without its ends, uniform noise of a synapse-pool goes from 0 to 0."""
+    if draft.values.get("noise") == "uniform" and draft.keys.keys().isdisjoint(("noise_min", "noise_max")):
+        draft.warn("noise", "uniform noise adds nothing without 'noise_min' and 'noise_max', which are both 0")
 
 
 def _check_bias(draft: Draft) -> None:
@@ -55,9 +62,8 @@ def _check_mixing(draft: Draft) -> None:
         return
     numbers = [each for each in value if isinstance(each, int | float) and not isinstance(each, bool)]
     if len(value) != 2 or len(numbers) != 2 or not all(each == int(each) >= 1 for each in map(_finite, numbers)):
-        draft.error(
-            "M", f"found {shorten(list(value))}; allowed: [hidden features, rf], two whole numbers of at least 1"
-        )
+        found = [list(each) if isinstance(each, tuple) else each for each in value]
+        draft.error("M", f"found {shorten(found)}; allowed: [hidden features, rf], two whole numbers of at least 1")
         return
     draft.values["M"] = tuple(int(each) for each in numbers)
     if draft.ok("avgout", "maxout") and draft.values["M"][0] % (draft.get("avgout") * draft.get("maxout")):

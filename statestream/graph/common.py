@@ -11,7 +11,10 @@ ITEM: tuple[Parameter, ...] = (
     Parameter(
         "at start", "choice", 0, (0, 1, 2), aliases=("at_start",), help="0 running, 1 paused (holds its values), 2 off"
     ),
-    Parameter("bottleneck", "float", -1.0, help="> 0: the period follows the item's load; -1: fixed period"),
+    Parameter(
+        "bottleneck", "float", -1.0, help="> 0: the period follows the item's load; -1: fixed period",
+        planned="the period stays as given",
+    ),
     Parameter("device", "device", "cpu", help="cpu, cpu:k (a worker of its own) or gpu:k"),
     Parameter("backend", "backend", None, help="engine of this item; absent: the network's"),
-)
+)  # fmt: skip

@@ -96,6 +96,7 @@ def examine(name: str, kind: str, node: Node, schemas: Schemas, context: Context
             draft.error(parameter.name, _missing(parameter))
     _period(draft)
     _order(draft)
+    _without_effect(draft)
     return draft
 
 
@@ -162,8 +163,8 @@ def _laid_out(draft: Draft, parameter: Parameter, node: Node, context: Context) 
         draft.values[parameter.name] = _row(draft, parameter, node, context, factors, "factors")
     elif parameter.name == "rf" and not isinstance(node.value, tuple):
         if draft.layout is not None and sum(draft.layout) != 1:
-            message = f"found {shown(node)} for {sum(draft.layout)} inputs; allowed: a list of lists like 'source'"
-            draft.error("rf", message, node)
+            found = f"found {shown(node)} for {sum(draft.layout)} inputs"
+            draft.error("rf", f"{found}; allowed: a list of lists like 'source'{_hint(draft, node)}", node)
         _single(draft, "rf", parameter, node, context)
     else:
         draft.values[parameter.name] = _table(draft, parameter, node, context)
@@ -172,7 +173,7 @@ def _laid_out(draft: Draft, parameter: Parameter, node: Node, context: Context) 
 def _table(draft: Draft, parameter: Parameter, node: Node, context: Context) -> tuple[Any, ...]:
     name = parameter.name
     if not isinstance(node.value, tuple):
-        draft.error(name, f"found {shown(node)}; allowed: a list of lists like 'source'", node)
+        draft.error(name, f"found {shown(node)}; allowed: a list of lists like 'source'{_hint(draft, node)}", node)
         return ()
     if draft.layout is not None and len(node.value) != len(draft.layout):
         message = f"the outer list has {len(node.value)} entries; 'source' has {len(draft.layout)} factors"
@@ -182,6 +183,15 @@ def _table(draft: Draft, parameter: Parameter, node: Node, context: Context) -> 
         wanted = draft.layout[f] if draft.layout is not None and f < len(draft.layout) else None
         rows.append(_row(draft, parameter, inner, context, wanted, f"inputs in factor {f}", "a list of lists"))
     return tuple(rows)
+
+
+def _hint(draft: Draft, node: Node) -> str:
+    """How to write the one value that was given for all inputs."""
+    layout = draft.layout or ()
+    if isinstance(node.value, bool) or not isinstance(node.value, str | int | float) or not 0 < sum(layout) <= 4:
+        return ""
+    rows = (", ".join([shorten(node.value, 20)] * count) for count in layout)
+    return f", such as [[{'], ['.join(rows)}]]"
 
 
 def _row(
@@ -228,8 +238,28 @@ def _order(draft: Draft) -> None:
         lower, upper = parameter.not_below, parameter.name
         if not lower or not draft.ok(lower, upper) or draft.keys.keys().isdisjoint((lower, upper)):
             continue
+        if _idle(draft, parameter):
+            continue
         least, greatest = draft.get(lower), draft.get(upper)
         if greatest < least and upper in draft.keys:
             draft.error(upper, f"found {greatest}; allowed: at least '{lower}', {least}")
         elif greatest < least:
             draft.error(lower, f"found {least}; allowed: at most '{upper}', {greatest}")
+
+
+def _without_effect(draft: Draft) -> None:
+    """Parameters that have a meaning only beside others, or are not built yet."""
+    for name, key in draft.keys.items():
+        parameter, _ = draft.schema.find(key)
+        if parameter is None or not draft.ok(name):
+            continue
+        if parameter.when and draft.ok(parameter.when[0]) and _idle(draft, parameter):
+            other, choices = parameter.when
+            draft.warn(name, f"'{key}' has no effect without {other}: {listing(choices)}")
+        elif parameter.planned and draft.get(name) != parameter.default:
+            draft.warn(name, f"'{key}' is not built yet: {parameter.planned}")
+
+
+def _idle(draft: Draft, parameter: Parameter) -> bool:
+    """Whether the value of another parameter leaves this one without a meaning."""
+    return parameter.when is not None and draft.get(parameter.when[0]) not in parameter.when[1]

@@ -55,14 +55,14 @@ class Network:
     backend: str
     random_seed: int | None = None
     path: str | None = None
-    text: str = ""
-    neuron_pools: Items = field(default_factory=_empty)
-    synapse_pools: Items = field(default_factory=_empty)
-    plasticities: Items = field(default_factory=_empty)
-    interfaces: Items = field(default_factory=_empty)
-    core_clients: Items = field(default_factory=_empty)
-    external_models: Mapping[str, Any] = field(default_factory=_empty)
-    warnings: tuple[Finding, ...] = ()
+    text: str = field(default="", repr=False)
+    neuron_pools: Items = field(default_factory=_empty, repr=False)
+    synapse_pools: Items = field(default_factory=_empty, repr=False)
+    plasticities: Items = field(default_factory=_empty, repr=False)
+    interfaces: Items = field(default_factory=_empty, repr=False)
+    core_clients: Items = field(default_factory=_empty, repr=False)
+    external_models: Mapping[str, Any] = field(default_factory=_empty, repr=False)
+    warnings: tuple[Finding, ...] = field(default=(), repr=False)
     traits: Mapping[str, Trait] = field(default_factory=_empty, repr=False)
     top_level: tuple[str, ...] = field(default=(), repr=False)
     """Which of backend, random_seed, external_models, core_clients `expanded()` holds: those that were given."""

@@ -27,7 +27,10 @@ def _noise(kinds: tuple[str, ...], least_std: float, low: float, high: float) ->
             help="standard deviation",
         ),
         Parameter("noise_min", "float", low, aliases=("noise min",), array=True, when=uniform, help="lower end"),
-        Parameter("noise_max", "float", high, aliases=("noise max",), array=True, when=uniform, help="upper end"),
+        Parameter(
+            "noise_max", "float", high, aliases=("noise max",), array=True, when=uniform, not_below="noise_min",
+            help="upper end",
+        ),
     )  # fmt: skip
     return scalars
 
@@ -80,8 +83,11 @@ _WEIGHTS: tuple[Parameter, ...] = (
 )
 """Keys of synapse-pools that tell of weights and factors."""
 
+_CLOCKED = ("period", "period offset", "at start")
+
 SYNAPSE_POOL: tuple[Parameter, ...] = (
-    *ITEM,
+    *(replace(each, planned="it contributes whenever its target is computed") if each.name in _CLOCKED else each
+      for each in ITEM),
     Parameter("source", "pool", required=True, layout="inputs", help="[[pools added], ...]: factors are multiplied"),
     Parameter("target", "pool", required=True, help="the pool that receives the result"),
     *(replace(parameter, weights=True) for parameter in _WEIGHTS),
@@ -92,7 +98,7 @@ SYNAPSE_POOL: tuple[Parameter, ...] = (
         "pool", "list", None, help="[max|avg, size, stride, same|valid]: pooling of the one source; no parameters"
     ),
     Parameter("func", "expression", None, help="the result as an expression over $00, $01, ...; no parameters"),
-)
+)  # fmt: skip
 
 PLASTICITY: tuple[Parameter, ...] = (
     *ITEM,
@@ -117,7 +123,15 @@ _LOSS = (
     Parameter("target_t", "int", None, minimum=0, maximum=MAXIMAL_DELAY, help="the target's step in the rollout"),
     Parameter("mask", "pool", None, help="a pool whose first feature weights the error"),
     Parameter("confidence_penalty", "float", 0.0, minimum=0.0, array=True, help="weight of the confidence penalty"),
-    Parameter("label_smoothing", "float", 0.0, minimum=0.0, array=True, help="weight of label smoothing"),
+    Parameter(
+        "label_smoothing",
+        "float",
+        0.0,
+        minimum=0.0,
+        maximum=1.0,
+        array=True,
+        help="share of the target that is spread evenly over all features",
+    ),
 )
 _REGULARIZER = (
     Parameter("L1", "float", 0.0, minimum=0.0, array=True, help="weight of the sum of magnitudes"),

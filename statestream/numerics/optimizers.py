@@ -62,22 +62,29 @@ def _rmsprop(ops: Any, gradient: Tensor, variables: Tensors, parameters: Tensors
     return increment, {"t": variables["t"] + 1.0, "accumulation": a}
 
 
-def _number(name: str, default: float, help: str, minimum: float | None = None) -> Parameter:
-    return Parameter(name, "float", default, minimum=minimum, help=help, array=True)
+LARGEST_SHARE = 0.999999
+"""Of a running mean that is kept: with 1 it would never begin, beyond it would grow without limit."""
 
 
-_LR = _number("lr", 1e-3, "learning rate", minimum=0.0)
+def _rate(minimum: float | None = None) -> Parameter:
+    return Parameter("lr", "float", 1e-3, minimum=minimum, help="learning rate", array=True)
+
+
+def _kept(name: str, default: float, help: str) -> Parameter:
+    """The share of a running mean that is kept in each step."""
+    return Parameter(name, "float", default, minimum=0.0, maximum=LARGEST_SHARE, help=help, array=True)
+
 
 OPTIMIZERS: dict[str, Optimizer] = {
     optimizer.name: optimizer
     for optimizer in (
-        Optimizer("grad_desc", (_LR,), (), (), _grad_desc, "gradient descent, each increment within -1 and 1"),
+        Optimizer("grad_desc", (_rate(0.0),), (), (), _grad_desc, "gradient descent, each increment within -1 and 1"),
         Optimizer(
             "adam",
             (
-                _number("lr", 1e-3, "learning rate"),
-                _number("momentum", 0.9, "β1: how much of the mean gradient is kept"),
-                _number("decay", 0.999, "β2: how much of the mean squared gradient is kept"),
+                _rate(),
+                _kept("momentum", 0.9, "β1: how much of the mean gradient is kept"),
+                _kept("decay", 0.999, "β2: how much of the mean squared gradient is kept"),
             ),
             ("t",),
             ("moments", "varianc"),
@@ -86,7 +93,7 @@ OPTIMIZERS: dict[str, Optimizer] = {
         ),
         Optimizer(
             "rmsprop",
-            (_LR, _number("rho", 0.9, "how much of the mean squared gradient is kept", minimum=0.0)),
+            (_rate(0.0), _kept("rho", 0.9, "how much of the mean squared gradient is kept")),
             ("t",),
             ("accumulation",),
             _rmsprop,

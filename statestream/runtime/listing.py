@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from statestream.runtime.session_core import SessionCore
 
 _FULL_UP_TO = 32
-"""Vectors up to this length are listed whole, larger arrays by their statistics."""
+"""Arrays of up to so many numbers are listed whole, larger ones by their statistics."""
 _KINDS = {"np": "neuron-pool", "sp": "synapse-pool", "plast": "plasticity", "if": "interface"}
 
 
@@ -41,19 +41,22 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def array_data(array: np.ndarray) -> Any:
-    """A number, a short vector as a list, else shape and statistics."""
+    """A number, a short vector as a list, else shape and statistics, and of a small array its values (nested lists)."""
     if array.shape == ():
         return _short(array[()])
     if array.ndim == 1 and array.size <= _FULL_UP_TO:
         return [_short(value) for value in array]
     wide = array.astype(np.float64)
-    return {
+    found: dict[str, Any] = {
         "shape": list(array.shape),
         "mean": float(wide.mean()),
         "std": float(wide.std()),
         "min": float(wide.min()),
         "max": float(wide.max()),
     }
+    if array.size <= _FULL_UP_TO:
+        found["values"] = np.reshape([_short(one) for one in array.ravel()], array.shape).tolist()
+    return found
 
 
 def item_data(core: SessionCore, name: str) -> dict[str, Any]:
@@ -117,7 +120,9 @@ def _array_text(value: Any) -> str:
     if isinstance(value, list):
         return " ".join(f"{number:.3g}" for number in value)
     shape = "x".join(map(str, value["shape"]))
-    return f"[{shape}] mean {value['mean']:.4g} std {value['std']:.4g} min {value['min']:.4g} max {value['max']:.4g}"
+    text = f"[{shape}] mean {value['mean']:.4g} std {value['std']:.4g} min {value['min']:.4g} max {value['max']:.4g}"
+    rows = [" ".join(f"{number:.3g}" for number in np.ravel(row)) for row in value.get("values", ())]
+    return f"{text}: {' | '.join(rows)}" if rows else text
 
 
 def _short(value: np.ndarray | np.float32) -> float:

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from statestream.terminal.graphs import WRONG
-from statestream.terminal.reports import complain
+from statestream.terminal.reports import complain, tell
 from statestream.terminal.text import json_line, safe
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
     except CaptureError as error:
         complain(f"statestream: {error}")
         return WRONG
-    print(json_line(_data(found)) if options.json else safe(_text(found)))
+    tell(json_line(_data(found)) if options.json else safe(_text(found)))
     return 0 if found.same else 1
 
 

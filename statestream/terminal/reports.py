@@ -1,4 +1,4 @@
-"""What the program prints beside results: standard error, the findings about a graph, trouble told once."""
+"""What the program prints: results, complaints on standard error, the findings about a graph, trouble told once."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sized
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from statestream.terminal.endings import OUTPUT_CLOSED, Ending, discard
 from statestream.terminal.text import safe
 
 if TYPE_CHECKING:
@@ -19,6 +20,18 @@ def complain(text: str) -> None:
     """Print to standard error, from any thread; nobody may be listening there."""
     with suppress(OSError, ValueError):
         print(safe(text), file=sys.stderr, flush=True)
+
+
+def tell(text: str) -> None:
+    """Print a result to standard output. Nobody reading it, or a full disk, ends the program."""
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        discard(sys.stdout)
+        if isinstance(error, BrokenPipeError):
+            raise Ending(OUTPUT_CLOSED) from None
+        complain(f"statestream: the results cannot be written: {error.strerror}")
+        raise Ending(1) from None
 
 
 def list_findings(findings: Iterable[Finding], prefix: str = "") -> None:

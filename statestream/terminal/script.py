@@ -10,8 +10,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from statestream.runtime.client import CommandError, SessionError
-from statestream.terminal.endings import OUTPUT_CLOSED, Ending, discard
-from statestream.terminal.reports import Troubles, complain
+from statestream.terminal.reports import Troubles, complain, tell
 from statestream.terminal.text import commands, failure, json_line, safe
 
 if TYPE_CHECKING:
@@ -63,27 +62,17 @@ class Script:
             )
             return self._fail(command, text) and self._handle.alive
         if self._json:
-            self._print(json_line({"command": command, "ok": True, "text": answer.text, "data": answer.data}))
+            tell(json_line({"command": command, "ok": True, "text": answer.text, "data": answer.data}))
         elif answer.text:
-            self._print(safe(answer.text))
+            tell(safe(answer.text))
         self.left = command.split()[0] == "exit"
         return not self.left
 
     def _fail(self, command: str, error: str) -> bool:
         self._failed = True
         if self._json:
-            self._print(json_line({"command": command, "ok": False, "error": error}))
+            tell(json_line({"command": command, "ok": False, "error": error}))
         return not self._stop_at_failure
-
-    def _print(self, text: str) -> None:
-        try:
-            print(text, flush=True)
-        except OSError as error:
-            discard(sys.stdout)
-            if isinstance(error, BrokenPipeError):
-                raise Ending(OUTPUT_CLOSED) from None
-            complain(f"statestream: the results cannot be written: {error.strerror}")
-            raise Ending(1) from None
 
 
 class ScriptEvents:

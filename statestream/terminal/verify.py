@@ -7,7 +7,7 @@ import os
 import sys
 
 from statestream.terminal.graphs import WRONG, load
-from statestream.terminal.reports import complain, list_findings
+from statestream.terminal.reports import complain, list_findings, tell
 from statestream.terminal.text import json_line, safe
 
 
@@ -34,5 +34,5 @@ def run(options: argparse.Namespace) -> int:
     except VerificationError as error:
         complain(f"statestream: {error}")
         return WRONG if isinstance(error, WrongOption) else 1
-    print(json_line(report.data()) if options.json else safe(report.text))
+    tell(json_line(report.data()) if options.json else safe(report.text))
     return 0 if report.passed else 1

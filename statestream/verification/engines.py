@@ -23,11 +23,14 @@ class Engine:
     load: Callable[[str], Backend]
 
 
-def choose(asked: Iterable[str | Backend] | None, threads: int | None) -> tuple[list[Engine], dict[str, str]]:
+def choose(
+    asked: str | Backend | Iterable[str | Backend] | None, threads: int | None
+) -> tuple[list[Engine], dict[str, str]]:
     """The engines asked for, and why others are left out; None for all that are installed, beside the reference.
 
     Raises EngineMissing for one that was asked for by a wrong name or is not installed.
     """
+    asked = [asked] if isinstance(asked, str | Backend) else asked
     chosen: dict[str, Engine] = {}
     missing: dict[str, str] = {}
     names = [name for name in backends.NAMES if name != REFERENCE]

@@ -31,7 +31,7 @@ FEWEST, MOST = 10, 100
 
 def verify(
     source: Source,
-    backends: Iterable[str | Backend] | None = None,
+    backends: str | Backend | Iterable[str | Backend] | None = None,
     frames: int | None = None,
     *,
     agents: int | None = None,
@@ -45,19 +45,24 @@ def verify(
 ) -> Report:
     """Whether engines compute a network as plain numpy does.
 
-    source, agents, overrides, strict, seed: as for a Session. backends: names, or backends that you made; None for all
-    that are installed. frames: None for as many as it takes until each item ran, at least 10. threads: of each engine;
-    0 or None leave it to the settings. tolerance: of states, relative to the largest magnitude of an array; losses and
-    gradients may be off by ten times as much. random_states: every frame begins with standard normal states, not with
-    those that the frame before left: for networks that wait for a stimulus. split: agents below do not learn.
+    source, agents, overrides, strict, seed: as for a Session. backends: names, or backends that you made, one or
+    several; None for all that are installed. frames: None for as many as it takes until each item ran, at least 10.
+    threads: of each engine; 0 or None leave it to the settings. tolerance: of states, relative to the largest
+    magnitude of an array; losses and gradients may be off by ten times as much. random_states: every frame begins with
+    standard normal states, not with those that the frame before left: for networks that wait for a stimulus. split:
+    agents below do not learn.
 
-    Raises GraphError for a wrong graph, EngineMissing for a backend that is not there, WrongOption for a split that is
-    not, VerificationError if the network cannot be computed.
+    Raises GraphError for a wrong graph, EngineMissing for a backend that is not there, WrongOption for a split,
+    frames or tolerance that cannot be, VerificationError if the network cannot be computed.
     """
     network = as_network(source, None, agents, overrides, strict)
     seed, threads = as_run(network, seed, threads)
     if not 0 <= split <= network.agents:
         raise WrongOption(f"split is {split}, allowed is 0 to {network.agents} (the number of agents)")
+    if frames is not None and frames < 0:
+        raise WrongOption(f"frames is {frames}, allowed is a whole number of at least 0")
+    if not tolerance > 0:
+        raise WrongOption(f"tolerance is {tolerance}, allowed is a number greater than 0")
     engines, not_verified = choose(backends, threads or None)
     with _refusals():
         reference = _reference()

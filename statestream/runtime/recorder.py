@@ -100,6 +100,8 @@ class Recorder:
     @property
     def congested(self) -> bool:
         """Whether the disk cannot keep up, so that no frame should be computed now."""
+        if not self._running and not self._held_since:
+            return False
         congested = self.running and self._recording is not None and self._recording.congested
         now = time.monotonic()
         if self._held_since:

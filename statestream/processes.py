@@ -32,7 +32,12 @@ def die_with_parent(parent: int) -> None:
 
     The parent must start children from its main thread: the signal comes when the starting *thread* ends.
     """
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    hear_of_parents_end(signal.SIGKILL)
     if os.getppid() != parent:
         raise SystemExit("the process that started this one is gone")
+
+
+def hear_of_parents_end(number: signal.Signals) -> None:
+    """Have the kernel send this process a signal when the thread that started it ends (on Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import operator
+import os
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -162,6 +163,10 @@ class Handle(Reader):
         """As `command`, the text and the data; without `wait`, `stream N` returns as soon as it has begun."""
         if commands.named(text) == "loadgraph":
             return self._loadgraph(text, wait)
+        try:
+            text = commands.located(text)
+        except RequestError as error:
+            raise CommandError(str(error)) from error
         answer = self._client.request("command", text=text, wait=wait)
         return Answer(str(answer["text"]), answer["data"])
 
@@ -201,7 +206,7 @@ class Handle(Reader):
             _, *files = commands.words(text)
             if len(files) != 1:
                 raise CommandError(f"loadgraph was given {len(files)} arguments; usage: loadgraph FILE")
-            network = as_network(Path(files[0]).expanduser(), None, None, None, False)
+            network = as_network(os.path.expanduser(files[0]), None, None, None, False)
         except (graph.GraphError, settings.SettingsError, SessionError, RequestError) as error:
             raise CommandError(str(error)) from error
         said = self.replace(network, wait=wait)

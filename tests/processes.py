@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from statestream.memory import Arena, Record, SegmentError, Word, segment
@@ -42,12 +43,18 @@ def ours() -> set[int]:
 
 
 def orphans() -> list[str]:
-    """Shared memory of sessions whose core is gone. (Other people's sessions may come and go while tests run.)"""
+    """Shared memory of sessions whose core is gone, under ids that sessions of this test run had.
+
+    What other programs' cores left under other ids is theirs.
+    """
+    logs = Path(os.environ["STATESTREAM_HOME"], "log").glob("session-*.log")
+    had = {int(log.stem.removeprefix("session-")) for log in logs}
     found = []
     for name in segment.names(registry.segment_name(0)[:-1]):
         # It may be removed while we look.
         with suppress(SegmentError):
-            if not lives(Arena.attach(name).control.get(Word.CORE_PID)):
+            mine = int(name.split(".")[2]) in had
+            if mine and not lives(Arena.attach(name).control.get(Word.CORE_PID)):
                 found.append(name)
     return found
 
@@ -63,11 +70,39 @@ def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
 
 
 def nothing_left(session: int, processes: list[int]) -> bool:
-    """No process of the session lives, its memory, socket and lock are gone."""
+    """No process of the session lives, its memory, socket and lock are gone. processes: the core's id and more.
+
+    What has the session's id may be another's: ids are given again at once, and other programs start sessions.
+    """
+    with undisturbed():
+        if any(map(lives, processes)):
+            return False
+        lock = registry.socket_path(session).with_suffix(".lock")
+        if lock.exists() and _locked(lock):
+            return True
+        files = [registry.socket_path(session), lock]
+        memory = [registry.segment_name(session), registry.draft_name(session)]
+        return not any(map(os.path.exists, files)) and not any(name in segment.names(name) for name in memory)
+
+
+def left_by(session: int, core: int) -> bool:
+    """Whether memory that this core made is there under the session's id. Nobody removes it while `undisturbed`."""
     try:
-        Arena.attach(registry.segment_name(session))
-        return False
+        return Arena.attach(registry.segment_name(session)).control.get(Word.CORE_PID) == core
     except SegmentError:
-        pass
-    files = [registry.socket_path(session), registry.socket_path(session).with_suffix(".lock")]
-    return not any(map(lives, processes)) and not any(map(os.path.exists, files))
+        return False
+
+
+def undisturbed() -> AbstractContextManager[None]:
+    """While this is entered, no program of this user begins or ends a session, or removes what one left."""
+    return registry._registry_lock()
+
+
+def _locked(path: Path) -> bool:
+    """Whether a living core holds that lock."""
+    with path.open("r+") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

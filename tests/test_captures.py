@@ -221,6 +221,9 @@ def recompute(capture: sst.captures.reader.Capture, n: int) -> None:
         (".", "exists"),
         ("nowhere/run.h5", "cannot be made: No such file or directory"),
         ("/proc/run.h5", "cannot be made"),
+        ("'~nobody-of-that-name/run.h5'", "cannot be made: No such file or directory"),
+        ("'nul\0.h5'", "cannot be written: embedded null byte"),
+        ("x" * 300, "cannot be made: File name too long"),
         ("'unclosed", "a quote that was opened is not closed"),
         ("", "usage: capture start FILE"),
     ],
@@ -234,6 +237,23 @@ def test_a_file_that_cannot_be_made_is_refused(place: str, message: str, counter
         counter.command("capture stop")
     assert (tmp_path / "there.h5").read_text() == "mine"
     counter.step()
+
+
+def test_a_path_means_what_it_means_to_the_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whose folder and home need not be those of the core."""
+    (tmp_path / "home").mkdir()
+    (tmp_path / "gone").mkdir()
+    with sst.Session(COUNTER) as session:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("HOME", f"{tmp_path}/home")
+        for given, file in {"'one two.h5' count": "one two.h5", "~/three.h5": "home/three.h5"}.items():
+            session.command(f"capture start {given}")
+            assert session.command("capture stop").endswith(f" in {tmp_path}/{file}")
+            assert (tmp_path / file).is_file()
+        monkeypatch.chdir(tmp_path / "gone")
+        (tmp_path / "gone").rmdir()
+        with pytest.raises(sst.CommandError, match=r"run\.h5: the present folder is gone"):
+            session.command("capture start run.h5")
 
 
 @pytest.fixture(scope="module")

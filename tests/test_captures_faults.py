@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import subprocess
 import threading
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,9 @@ import statestream as sst
 from nets import COUNTER, LEARNER
 from processes import eventually, nothing_left, ours, pids
 from sabotage import sabotage
+from statestream.captures.errors import CaptureError
+from statestream.runtime.capture_protocol import Channel
+from statestream.runtime.recording import Recording
 
 
 def test_a_capture_can_be_read_while_it_grows_and_survives_its_core(tmp_path: Path) -> None:
@@ -81,6 +86,48 @@ def test_a_killed_writer_ends_the_capture_and_not_the_session(tmp_path: Path) ->
         check_counts(capture)
     with sst.open_capture(f"{path}2") as capture:
         assert list(capture.frames) == [6, 7]
+
+
+def test_a_writer_that_is_stopped_ends_with_its_core(tmp_path: Path) -> None:
+    path = tmp_path / "run.h5"
+    session = sst.Session(COUNTER)
+    core, participants = pids(session.id)
+    session.command(f"capture start {path}")
+    assert eventually(lambda: session.command_data("capture")["frames on disk"] == 1)
+    os.kill(writers()[0], signal.SIGSTOP)
+    os.kill(core, signal.SIGKILL)
+    session.close()
+    assert eventually(lambda: not ours()) and nothing_left(session.id, [core, *participants])
+    with h5py.File(path) as file:  # it was closed in order
+        assert list(file["frames"]) == [0]
+
+
+def test_a_writer_that_no_signal_ends_holds_up_nobody() -> None:
+    """As one within a write to a disk that hangs; the recording's thread waits for its answer."""
+    one, other = socket.socketpair()
+    recording = Recording.__new__(Recording)
+    recording._channel = Channel(one)
+    told: list[str] = []
+
+    class Stuck:
+        def kill(self) -> None:
+            told.append("kill")
+
+        def wait(self, timeout: float) -> None:
+            told.append("wait")
+            raise subprocess.TimeoutExpired("writer", timeout)
+
+    def wait() -> None:
+        with pytest.raises((ValueError, CaptureError)):
+            recording._answer()
+
+    recording._process = Stuck()  # type: ignore[assignment]
+    thread = threading.Thread(target=wait, daemon=True)
+    thread.start()
+    recording.kill()
+    thread.join(10)
+    assert told == ["kill", "wait"] and not thread.is_alive()
+    other.close()
 
 
 def test_a_full_disk_ends_the_capture_and_not_the_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import socket
+import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 import statestream as sst
+from statestream import processes
 from statestream.arrays import ArraySpec
 from statestream.captures import compare as comparing
 from statestream.captures.compare import Comparison, compare
@@ -341,3 +343,22 @@ def test_rows_come_over_the_channel_and_its_end_is_no_error() -> None:
     ends = [writer.receive(), writer.receive(), writer.receive_values(1)]
     assert ends[1:] == [None, None] and ends[0] in (None, {"rows": []})
     writer.close()
+
+
+def test_what_a_core_had_sent_when_it_ended_is_written(tmp_path: Path) -> None:
+    """Nobody hears the writer's answers any more."""
+    path = tmp_path / "run.h5"
+    one, other = socket.socketpair()
+    with other:
+        arguments = ["--socket", str(other.fileno()), "--file", str(path)]
+        command = processes.command("statestream.runtime.capture_process", *arguments)
+        writer = subprocess.Popen(command, pass_fds=[other.fileno()], env=processes.environment())
+    core = Channel(one)
+    core.send(contents(ArraySpec(STATE, (2,))).to_data())
+    core.send_rows([Row(frame, np.full(2, frame, np.float32), {}) for frame in (3, 4)])
+    core.send_rows([Row(5, np.full(2, 5, np.float32), {})])
+    core.close()
+    assert writer.wait(30) == 0
+    with sst.open_capture(path) as capture:
+        assert list(capture.frames) == [3, 4, 5] and not capture.ended
+        np.testing.assert_array_equal(np.asarray(capture["a"].state), [[3, 3], [4, 4], [5, 5]])

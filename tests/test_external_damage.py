@@ -18,8 +18,8 @@ import pytest
 import external_files as files
 from external_files import CLASSES, KINDS, SPACES, header, numbers, one, one_kernel, weights, write
 from numerics_networks import network
-from statestream import external
-from statestream.external import ExternalModelError
+from statestream import external, processes
+from statestream.external import ExternalModelError, apart
 from statestream.external.start_values import read
 
 Wrong = Iterator[tuple[Path, str]]
@@ -170,6 +170,16 @@ def test_a_file_that_hdf5_cannot_cope_with_costs_only_a_message(position: int, t
     path.write_bytes(data)
     with pytest.raises(ExternalModelError, match=re.escape(str(path))):
         external.read_apart(network(**files.graph(path, space), agents=1), patience=2)
+
+
+def test_a_reader_that_is_stopped_is_ended_from_outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own clock stands still with it."""
+    stopped = [sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)"]
+    monkeypatch.setattr(processes, "command", lambda *_: stopped)
+    monkeypatch.setattr(apart, "_MARGIN", 0.2)
+    path = write("h5", tmp_path, weights(SPACES[0]), SPACES[0])
+    with pytest.raises(ExternalModelError, match=r"ended after 0 s without a result; the files .* may be damaged"):
+        external.read_apart(network(**files.graph(path, SPACES[0]), agents=1), patience=0)
 
 
 def test_reading_has_limited_memory(tmp_path: Path) -> None:

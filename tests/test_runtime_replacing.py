@@ -301,6 +301,16 @@ def test_memory_descriptors_and_segments_do_not_grow() -> None:
         assert pids(session.id) == (core, [worker])
 
 
+def test_a_capture_does_not_keep_the_arena_of_the_network_it_was_of(session: sst.Session, tmp_path: Path) -> None:
+    core, _ = pids(session.id)
+    for index in range(3):
+        session.command(f"capture start {tmp_path}/{index}.h5")
+        session.step()
+        session.replace(COUNTER)
+    session.step()
+    assert eventually(lambda: maps(core) == [f"/dev/shm/{registry.segment_name(session.id)}"])
+
+
 # --- single parts ---------------------------------------------------------------------------------------------------
 
 

@@ -69,6 +69,7 @@ def test_compare(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "message"),
     [
         (["a.h5"], "exists, and a capture overwrites nothing; remove it or name another file"),
+        (["x" * 300], "File name too long"),
         (["nowhere/x.h5"], "there is no folder"),
         (["x.h5", "--items", "count,eye"], "--items: there is no item 'eye'"),
         (["x.h5", "--items", "#early"], "--items: no item has the tag #early; tags: #cpu, #late"),

@@ -22,13 +22,13 @@ def test_another_graph_takes_the_place_of_the_first(graph: str) -> None:
     folder = Path(graph).parent
     (folder / "by two.st_graph").write_text(GRAPH.replace("$ + 1", "$ + 2").replace("counter", "two"))
     (folder / "wrong.st_graph").write_text(GRAPH.replace("agents: 2", "agents: 0"))
-    failing = "load wrong.st_graph\nstep\nload nothing\nload\n"
+    failing = "load wrong.st_graph\nstep\nload ~nobody-of-that-name/x\nload\n"
     script = f"step\n{failing}show count\nloadgraph 'by two.st_graph'\nstep\nshow count"
     with start(graph, "--json", cwd=folder) as program:
         out, err = program.communicate(script, timeout=60)
     answers = [json.loads(line) for line in out.splitlines()]
     assert [each["ok"] for each in answers] == [True, False, True, False, False, True, True, True, True]
-    assert "wrong.st_graph:2: agents" in answers[1]["error"] and "nothing" in answers[3]["error"]
+    assert "wrong.st_graph:2: agents" in answers[1]["error"] and "nobody-of-that-name" in answers[3]["error"]
     assert answers[4]["error"] == "loadgraph was given 0 arguments; usage: loadgraph FILE"
     assert answers[5]["data"]["state"]["mean"] == 2.0
     assert answers[6]["text"] == "two has taken the place of counter"

@@ -55,6 +55,13 @@ def test_commands_are_done_in_order_until_exit(capsys: pytest.CaptureFixture[str
     assert terminal.status == 0
 
 
+def test_an_internal_error_of_one_command_is_told_and_the_next_is_done(capsys: pytest.CaptureFixture[str]) -> None:
+    handle = FakeHandle({"bad": ZeroDivisionError("a defect"), "show eye": Answer("eye at frame 0")})
+    prompt(handle, "bad\rshow eye\rexit\r")
+    assert asked(handle) == ["bad", "show eye", "exit"]
+    assert capsys.readouterr().out == "bad: internal error: ZeroDivisionError: a defect\neye at frame 0\n"
+
+
 def test_nothing_waits_for_a_session_that_is_starting() -> None:
     handle = FakeHandle(state="initializing", remaining=3)
     prompt(handle, "step\rexit\r")

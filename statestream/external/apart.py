@@ -22,6 +22,8 @@ from statestream.graph import Network
 
 PATIENCE = 60
 """Seconds that reading may take, besides those for the files' length."""
+_MARGIN = 20
+"""Seconds after which the process is ended from here: its own clock begins late, and stands while it is stopped."""
 _SLOWEST = 10_000_000
 """Bytes per second of the slowest disk."""
 MEMORY = 1 << 32
@@ -39,19 +41,29 @@ def read_apart(network: Network, patience: int = PATIENCE, memory: int = MEMORY)
     length = sum(os.path.getsize(path) for path in paths if os.path.isfile(path))
     patience += length // _SLOWEST
     limits = [str(os.getpid()), str(patience), str(memory + 8 * length)]
-    done = subprocess.run(
-        processes.command("statestream.external.reader", *limits),
-        input=network.to_json().encode(),
-        stdout=subprocess.PIPE,
-        env=processes.environment() | {"OPENBLAS_NUM_THREADS": "1"},  # its threads would take memory
-        check=False,
-    )
-    if done.returncode != 0:
-        ended = f"by signal {-done.returncode}" if done.returncode < 0 else f"with status {done.returncode}"
-        ended = f"after {patience} s without a result" if done.returncode == -signal.SIGALRM else ended
+    status, data = _run(limits, network.to_json().encode(), patience + _MARGIN)
+    if status != 0:
+        ended = f"by signal {-status}" if status < 0 else f"with status {status}"
+        ended = f"after {patience} s without a result" if status == -signal.SIGALRM else ended
         named = ", ".join(map(str, paths))
         raise ExternalModelError([f"the process that reads them ended {ended}; the files ({named}) may be damaged"])
-    return _received(done.stdout)
+    return _received(data)
+
+
+def _run(limits: list[str], network: bytes, patience: float) -> tuple[int, bytes]:
+    """The reader's exit status and output; as if its own clock had ended it, if it is not done in so many seconds."""
+    try:
+        done = subprocess.run(
+            processes.command("statestream.external.reader", *limits),
+            input=network,
+            stdout=subprocess.PIPE,
+            env=processes.environment() | {"OPENBLAS_NUM_THREADS": "1"},  # its threads would take memory
+            check=False,
+            timeout=patience,
+        )
+    except subprocess.TimeoutExpired:
+        return -signal.SIGALRM, b""
+    return done.returncode, done.stdout
 
 
 def _received(data: bytes) -> dict[ArrayKey, Taken]:

@@ -60,6 +60,9 @@ class RunState(IntEnum):
     """Another network runs in this session, in an arena of its own under the same name."""
 
 
+_OVER = (RunState.ENDED, RunState.REPLACED)
+
+
 class Record(IntEnum):
     """Words of one participant's record, written by that participant (`arrive` in ccpp/barrier.c knows the order)."""
 
@@ -112,7 +115,7 @@ class Control:
 
     def is_over(self) -> bool:
         """Whether no frame of this arena will ever be computed again."""
-        return self.get(Word.RUN_STATE) in (RunState.ENDED, RunState.REPLACED)
+        return self.get(Word.RUN_STATE) in _OVER
 
     @property
     def frame(self) -> int:

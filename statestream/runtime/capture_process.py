@@ -15,12 +15,14 @@ import os
 import signal
 import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from statestream.captures.contents import Contents, Row
 from statestream.captures.errors import CaptureError
 from statestream.captures.writer import CaptureFile, reason
+from statestream.processes import hear_of_parents_end
 from statestream.runtime.capture_protocol import Channel
 
 _LONGEST_UNSEEN = 0.5
@@ -40,7 +42,8 @@ class Writer:
 
     def serve(self) -> None:
         """Write what comes until the capture is closed or the core is gone."""
-        while self._answer():
+        while True:
+            self._answer()
             message = self._channel.receive()
             if message is not None and message.get("close"):
                 self._file.close()
@@ -73,13 +76,10 @@ class Writer:
             rows.append(Row(frame, growing, {place: value for place, value in lasting.items() if value is not None}))
         return rows
 
-    def _answer(self) -> bool:
-        """Say how much can be read; whether the core still lives."""
-        try:
+    def _answer(self) -> None:
+        """Say how much can be read."""
+        with suppress(OSError):  # the core is gone; what it had sent is written all the same
             self._channel.send({"rows": self._file.rows})
-        except OSError:
-            return False
-        return True
 
 
 def main() -> None:
@@ -89,6 +89,7 @@ def main() -> None:
     parser.add_argument("--file", type=Path, required=True)
     options = parser.parse_args()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    hear_of_parents_end(signal.SIGCONT)  # if we are stopped then, to write what has come, and end
     channel = Channel(socket.socket(fileno=options.socket))
     try:
         contents = channel.receive()

@@ -49,7 +49,9 @@ class Channel:
         return np.frombuffer(data, np.float32) if len(data) == 4 * size else None
 
     def close(self) -> None:
-        """Let go of it; what was not sent is lost."""
+        """Let go of it; what was not sent is lost. A thread that waits for the other end waits no longer."""
+        with suppress(OSError):  # it fails if the other end was quicker
+            self._socket.shutdown(socket.SHUT_RDWR)
         for part in (self._out, self._in, self._socket):
             with suppress(OSError):
                 part.close()

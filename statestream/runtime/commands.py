@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import os
 import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from statestream.runtime import actions
@@ -113,6 +115,27 @@ def only_looks(text: str) -> bool:
     """Whether a command line changes nothing."""
     name = named(text)
     return any(each.name == name and each.looks for each in COMMANDS)
+
+
+def located(text: str) -> str:
+    """A command line whose file is an absolute path, since a client's folder need not be the core's; RequestError."""
+    command = next((each for each in COMMANDS if each.name == named(text)), None)
+    if command is None or all(argument.kind != "file" for argument in command.arguments):
+        return text
+    name, *given = words(text)
+    for position, word in enumerate(given):
+        argument = command.argument(position)
+        if argument is not None and argument.kind == "file":
+            given[position] = str(path_of(word))
+    return shlex.join([name, *given])
+
+
+def path_of(word: str) -> Path:
+    """The absolute path that a word means to this process; RequestError if it has no folder any more."""
+    try:
+        return Path(os.path.expanduser(word)).absolute()  # unlike Path's, it leaves an unknown user's `~` alone
+    except OSError as error:
+        raise RequestError(f"{word}: the present folder is gone ({error.strerror})") from error
 
 
 def execute(core: SessionCore, text: str) -> actions.Result:

@@ -98,22 +98,21 @@ def serve(arena: Arena, index: int, work: Callable[[int], None], reporter: Repor
     """
     control, parent = arena.control, os.getppid()
     held = 0
-    while not control.is_over():
+    while True:
         number = control.wait_release(index, held, SPIN_NS, _LOOK_UP_NS)
+        if control.is_over():
+            return True
         if number == held:
             if os.getppid() != parent:
                 return False
             continue
         held = number
-        if control.is_over():
-            break
         begin = time.perf_counter_ns()
         frame = control.frame
         status, detail = _attempt(work, frame, reporter)
         control.arrive(index, status, frame, time.perf_counter_ns() - begin, detail)
         if status == Arrival.FAILED:
             return False
-    return True
 
 
 def _attempt(work: Callable[[int], None], frame: int, reporter: Reporter) -> tuple[Arrival, int]:

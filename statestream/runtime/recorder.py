@@ -7,6 +7,7 @@ since: what is recorded as frame n is what frame n + 1 is computed from.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,12 +57,12 @@ class Recorder:
         if self._recording is not None and self._recording.open:
             doing = "is running already" if self.running else "is still being written"
             raise RequestError(f"a capture to {self._recording.path} {doing}; 'capture stop' ends it")
-        place = Path(path).expanduser().absolute()
+        place = Path(path).absolute()
         description = self._arena.description
         chosen = captured.choose(self._plan.network, words)
         contents = captured.contents(self._plan, chosen, description["seed"], description["threads"])
         try:
-            self._recording = Recording(place, contents, self._server.stirred.set, self._tell_failure)
+            self._recording = Recording(place, contents, self._server.stirred.set, _notices(self._server))
         except CaptureError as error:
             raise RequestError(str(error)) from error
         self._growing = [spec.key for spec in contents.growing]
@@ -99,6 +100,8 @@ class Recorder:
     @property
     def congested(self) -> bool:
         """Whether the disk cannot keep up, so that no frame should be computed now."""
+        if not self._running and not self._held_since:
+            return False
         congested = self.running and self._recording is not None and self._recording.congested
         now = time.monotonic()
         if self._held_since:
@@ -146,6 +149,7 @@ class Recorder:
             data["trouble"] = recording.trouble
         return data
 
-    def _tell_failure(self, text: str) -> None:
-        """Called in the recording's thread."""
-        self._server.broadcast({"event": "notice", "text": text})
+
+def _notices(server: Server) -> Callable[[str], None]:
+    """What tells the clients a text. It knows no recorder: in a circle of references the arena would outlive both."""
+    return lambda text: server.broadcast({"event": "notice", "text": text})

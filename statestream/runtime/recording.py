@@ -7,10 +7,12 @@ further frame until the writer has caught up.
 from __future__ import annotations
 
 import socket
+import subprocess
 import sys
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from statestream.captures.contents import Contents, Row
@@ -26,6 +28,8 @@ _LOOK_UP = 0.5
 """Seconds that the thread sleeps at most; then the writer makes readable what it has."""
 _STARTING = 30.0
 """Seconds that the writing process has to create the file."""
+_DYING = 1.0
+"""Seconds that it has to end when it was killed."""
 _DEAD = "the process that writes it has died"
 
 
@@ -59,11 +63,15 @@ class Recording:
 
     def _start(self, contents: Contents) -> None:
         mine, its = socket.socketpair()
-        with its:
-            arguments = ["--socket", str(its.fileno()), "--file", str(self.path)]
-            module = "statestream.runtime.capture_process"
-            self._process = launch.start(module, arguments, sys.stderr.buffer, [its.fileno()])
         self._channel = Channel(mine)
+        try:
+            with its:
+                arguments = ["--socket", str(its.fileno()), "--file", str(self.path)]
+                module = "statestream.runtime.capture_process"
+                self._process = launch.start(module, arguments, sys.stderr.buffer, [its.fileno()])
+        except (OSError, ValueError) as error:  # no process can be started, or no file can have this name
+            self._channel.close()
+            raise CaptureError(f"{self.path}: cannot be written: {error}") from error
         try:
             mine.settimeout(_STARTING)
             self._channel.send(contents.to_data())
@@ -110,8 +118,10 @@ class Recording:
     def kill(self) -> None:
         """End the writing process at once. What it had made readable stays so."""
         self._process.kill()
-        self._process.wait()
         self._channel.close()
+        # Within a write to a disk that hangs it cannot be ended: the kernel does it when that returns.
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_DYING)
 
     def _run(self) -> None:
         try:

@@ -93,7 +93,8 @@ class GroupProgram:
         table = self._arena.table()
         for key, value in outputs.items():
             self._write(key, value, table)
-        self._train(self._schedule.due(frame) & self._mine, table)
+        if self._owned:
+            self._train(self._schedule.due(frame) & self._mine, table)
 
     def _write(self, key: ArrayKey, value: np.ndarray, table: np.ndarray) -> None:
         slot = self._arena.layout.by_key[key].index

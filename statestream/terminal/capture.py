@@ -14,18 +14,23 @@ from statestream.terminal.reports import complain, list_findings
 def run(options: argparse.Namespace) -> int:
     """Record the frames; returns the exit status. What is wrong with the options is said before anything starts."""
     from statestream.runtime.captured import choose
+    from statestream.runtime.commands import path_of
     from statestream.runtime.requests import RequestError
 
     network = load(options)
     list_findings(network.warnings, "warning: ")
-    path = Path(options.capture).absolute()
     words = [word.strip() for listed in options.items for word in listed]
     try:
         choose(network, words)
     except RequestError as error:
         complain(f"statestream: --items: {error}")
         return WRONG
-    if trouble := _trouble(path):
+    try:
+        path = path_of(options.capture)
+        trouble = _trouble(path)
+    except (RequestError, OSError) as error:
+        trouble = str(error)
+    if trouble:
         complain(f"statestream: {trouble}")
         return WRONG
     start = shlex.join(["capture", "start", str(path), *words])

@@ -62,7 +62,7 @@ def _files(begun: str, ending: str) -> list[tuple[str, str]]:
     try:
         with os.scandir(os.path.expanduser(folder) or ".") as entries:
             found = sorted((entry.name, entry.is_dir()) for entry in entries)
-    except OSError:
+    except (OSError, ValueError):
         return []
     shown = [(name, is_folder) for name, is_folder in found if is_folder or name.endswith(ending)]
     return [(f"{folder}{name}/", "folder") if is_folder else (folder + name, "") for name, is_folder in shown]

@@ -194,6 +194,9 @@ class Interactive:
                 await self._say(failure(command, str(error).split("\n")[0]))
                 if not self._handle.alive:
                     self._end(1)
+            except Exception as error:
+                # A defect of ours in one command must not cost the user the session.
+                await self._say(failure(command, f"internal error: {type(error).__name__}: {error}"))
             finally:
                 self._commands.task_done()
 

@@ -55,6 +55,8 @@ class GroupProgram:
         self._schedule = Schedule(clocked_items(plan.network), arena.committed(SCHEDULE))
         self._mine = frozenset(participant.items)
         self._variants: list[Variant] = []
+        self._fitting: dict[frozenset[str], tuple[Variant, tuple[ArrayKey, ...]]] = {}
+        """By the set of due items."""
         self._owned = [t for t in plan.trainings.values() if t.owner == participant.index]
 
     def prepare(self, backend: Any, seed: int, progress: Callable[[str, str], None]) -> None:
@@ -82,11 +84,17 @@ class GroupProgram:
 
     def compute(self, frame: int) -> dict[ArrayKey, np.ndarray]:
         """What the group's due items compute in this frame; the states without the interfaces' share."""
-        due = self._schedule.due(frame) & self._mine
-        # Any variant that covers the due set is right: what is not due is computed in vain, and not written.
-        variant = min((v for v in self._variants if v.items >= due), key=lambda v: len(v.items))
+        due = self._schedule.due(frame)
+        if due not in self._fitting:
+            self._fitting[due] = self._fit(due & self._mine)
+        variant, wanted = self._fitting[due]
         outputs = variant(self._arena.table(), frame)
-        return {key: outputs[key] for key in variant.outputs if key[0] in due}
+        return {key: outputs[key] for key in wanted}
+
+    def _fit(self, due: frozenset[str]) -> tuple[Variant, tuple[ArrayKey, ...]]:
+        """The smallest variant that covers the due items, and their outputs; what else it computes is in vain."""
+        variant = min((v for v in self._variants if v.items >= due), key=lambda v: len(v.items))
+        return variant, tuple(key for key in variant.outputs if key[0] in due)
 
     def write(self, frame: int, outputs: Mapping[ArrayKey, np.ndarray]) -> None:
         """Write the following copies of this frame: interfaces' shares and increments added. NotFinite."""

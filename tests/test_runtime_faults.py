@@ -175,6 +175,20 @@ def test_a_client_that_never_stops_asking_does_not_stop_the_network() -> None:
     assert done == ["a", "b"] and asking.stirred.is_set()
 
 
+def test_a_core_that_dies_while_it_is_asked_is_said_to_be_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = sst.Session(COUNTER)
+    core, _ = pids(session.id)
+
+    def send(_: Any) -> None:
+        os.kill(core, signal.SIGKILL)
+        raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr(session._client._connection, "send", send)
+    with pytest.raises(sst.SessionError, match="ended by signal 9"):
+        session.step()
+    session.close()
+
+
 HANGS_WHILE_COMPILING = """
     def load(*_, **__):
         import threading

@@ -29,6 +29,8 @@ Listener = Callable[[dict[str, Any]], None]
 
 _ENDING = 10.0
 """Seconds that a core has to take leave, and again to end, before it is killed."""
+_EXPLAINING = 2.0
+"""Seconds that the end of a core may take to be told from its silence."""
 
 
 class CommandError(RuntimeError):
@@ -138,7 +140,8 @@ class Client:
             self._pending.pop(number, None)
             # What was sent of it may be half a message: nothing can follow it.
             self._connection.close()
-            raise SessionError(f"session {self.session} does not answer: {error}") from error
+            self._reader.join(2 * _EXPLAINING)  # it finds out why nobody is there
+            raise SessionError(self._trouble or f"session {self.session} does not answer: {error}") from error
         # Without patience no deadline is needed: the reader puts None as soon as the core's end of it closes.
         try:
             answer = box.get(timeout=patience)
@@ -234,7 +237,7 @@ class Client:
 
     def _explain_loss(self, core: subprocess.Popen[bytes]) -> None:
         try:
-            status = core.wait(2)
+            status = core.wait(_EXPLAINING)
         except subprocess.TimeoutExpired:
             return
         if status != 0:

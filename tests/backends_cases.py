@@ -147,7 +147,6 @@ FORM = {
     "pad": (lambda o, a: o.pad(a, [(0, 0), (1, 0), (2, 1), (0, 3)]), S),
     "upsample": (lambda o, a: o.upsample(a, (2, 3)), S),
     "upsample_line": (lambda o, a: o.upsample(a, (4, 1)), (2, 3, 5, 1)),
-    "separate": (lambda o, a: o.separate(a) * a, S),
     "pick": (lambda o, a: o.pick(a, o.constant([[0, 4, 1], [3, 3, 2], [0, 2, 4]])), (3, 4, 5)),
     "pick_twice": (lambda o, a: o.square(o.pick(a, o.constant([[1, 1, 1, 4, 1, 0, 4, 1]] * 3))), (3, 2, 5)),
     "pick_beyond": (lambda o, a: o.pick(a, o.constant([[-3, 9, 2, 1e20, -1e20, np.nan]])), (1, 2, 5)),

@@ -108,7 +108,6 @@ OPERATIONS = {
 }
 UNREACHED = {
     "shape": "its result is no tensor; engines with wrong shapes cannot be compiled",
-    "separate": "no item uses it",
 }
 OPERATORS = {
     "add": operator("$00 + 1"),

@@ -45,11 +45,6 @@ class Operations(ABC):
         """x, as something that gradients do not pass."""
 
     @abstractmethod
-    def separate(self, x: Tensor) -> Tensor:
-        """x as a tensor of its own: `gradients` with respect to it count only what was computed from it, not
-        from x."""
-
-    @abstractmethod
     def gradients(self, loss: Tensor, tensors: Sequence[Tensor]) -> list[Tensor]:
         """d loss / d tensor for each tensor, of its shape; zeros where the loss does not depend on it. loss:
         shape ().

@@ -96,7 +96,7 @@ class Tape:
         return self._remembered(key, lambda: self.record(primitive, sources, settings))
 
     def record(self, primitive: Primitive, sources: tuple[Tensor, ...], settings: Mapping[str, Any]) -> Tensor:
-        """`apply`, as a tensor of its own in any case."""
+        """The result of a primitive, computed now and in every repetition."""
         forward = partial(primitive.forward, **settings)
         try:
             value = np.asarray(forward(*[one.value for one in sources]), self.dtype)

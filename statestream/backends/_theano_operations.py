@@ -75,9 +75,6 @@ class _TheanoOperations(Operations):
     def stop_gradient(self, x: Any) -> Tensor:
         return each(disconnected_grad, x)
 
-    def separate(self, x: Any) -> Tensor:
-        return each(pt.tensor_copy, x)
-
     def gradients(self, loss: Any, tensors: Sequence[Any]) -> list[Tensor]:
         if lift(loss).shape != ():
             raise BackendError(f"gradients: the loss must have shape (), not {loss.shape}")

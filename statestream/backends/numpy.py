@@ -133,7 +133,6 @@ MATMUL = Primitive(
 PICK = Primitive("pick", taken, (lambda g, y, x, index: given_back(g, index, x.shape[2]).astype(x.dtype), None))
 PATCHES = Primitive("patches", _patches, (_patches_pull,))
 STOP = Primitive("stop_gradient", lambda x: x, (None,))
-IDENTITY = Primitive("identity", lambda x: x, (lambda g, y, x: g,))
 
 
 def _concatenation(axis: int, lengths: tuple[int, ...]) -> Primitive:
@@ -161,9 +160,6 @@ class _NumpyOperations(Operations):
 
     def stop_gradient(self, x: Any) -> Tensor:
         return self.tape.apply(STOP, x)
-
-    def separate(self, x: Any) -> Tensor:
-        return self.tape.record(IDENTITY, (self.tape.lift(x),), {})
 
     def gradients(self, loss: Tensor, tensors: Sequence[Tensor]) -> list[Tensor]:
         return self.tape.gradients(loss, tensors)

@@ -70,9 +70,6 @@ class _TensorflowOperations(Operations):
     def stop_gradient(self, x: Any) -> Tensor:
         return each(tf.stop_gradient, x)
 
-    def separate(self, x: Any) -> Tensor:
-        return each(tf.identity, x)
-
     def gradients(self, loss: Any, tensors: Sequence[Any]) -> list[Tensor]:
         if lift(loss).shape != ():
             raise BackendError(f"gradients: the loss must have shape (), not {loss.shape}")

@@ -306,6 +306,9 @@ def test_a_setting_replaces_the_other_spelling(tmp_path: Path) -> None:
     text = graph(pools="    p: {shape: [1, 1, 1], noise: normal, noise mean: 3}")
     network = load(text, tmp_path, settings={"p.noise_mean": 5})
     assert network.items["p"]["noise_mean"] == 5 and network.items["p"]["noise mean"] == 5
+    for number, spelling in enumerate(("noise mean", "noise_mean", "noise mean", "noise_mean")):
+        network = network.replace(settings={f"p.{spelling}": number})
+        assert network.items["p"]["noise_mean"] == number
 
 
 def test_a_setting_heals_a_wrong_file(tmp_path: Path) -> None:

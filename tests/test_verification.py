@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import math
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -115,6 +117,22 @@ def test_worst_first() -> None:
     lines = report.text.splitlines()
     heading = next(number for number, line in enumerate(lines) if line.startswith("meddling: FAILED"))
     assert lines[heading + 2].split()[:5] == ["out", "states", "1.0e-01", "1e-05", "!"]
+
+
+def test_no_thread_is_left() -> None:
+    def drawing() -> list[threading.Thread]:
+        return [thread for thread in threading.enumerate() if thread.name.startswith("draws")]
+
+    def meddle(call: int, results: dict[Any, np.ndarray]) -> None:
+        results["eye", "state", ""] *= np.float32(1.01)  # so that rounding is asked
+
+    before = drawing()
+    gc.disable()  # else the collector may come in time
+    try:
+        assert not sst.verify(LEARNER, [Meddling(meddle)], frames=5).passed
+        assert set(drawing()) <= set(before)
+    finally:
+        gc.enable()
 
 
 def test_only_one_engine_is_wrong() -> None:

@@ -101,7 +101,9 @@ def _override(root: Node, top: Mapping[str, Any], settings: Mapping[str, Any], f
             section = entries[owners[name]]
             item = section.entries[name]
             node = _value(value, findings)
-            changed = Node({**item.entries, key: node}, item.mark, item.key)
+            # At the end: of several spellings that were set one after the other, the last one counts.
+            others = {other: each for other, each in item.entries.items() if other != key}
+            changed = Node({**others, key: node}, item.mark, item.key)
             entries[owners[name]] = Node({**section.entries, name: changed}, section.mark, section.key)
     return Node(entries, root.mark, root.key)
 

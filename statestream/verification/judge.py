@@ -35,7 +35,9 @@ class Measures:
     def of(run: LocalRun, reference: Backend, tolerance: float) -> Measures:
         """The measures for a run of the reference."""
         optimizers = {name: Optimizer(run.plan, run.arena, name, reference) for name in run.network.plasticities}
-        return Measures(run, tolerance, Rounding(run.network, run.arena, run.seed), optimizers)
+        rounding = Rounding(run.network, run.arena, run.seed)
+        run.when_closed(rounding.close)
+        return Measures(run, tolerance, rounding, optimizers)
 
 
 class Judge:
@@ -50,6 +52,7 @@ class Judge:
         plan = Plan(on_backend(self._run.network, engine.name))
         with self._noting_trouble("while it was prepared"):
             self._groups = Groups(self._run.arena, plan, self._run.seed, engine.load)
+            self._run.when_closed(self._groups.close)
 
     @property
     def report(self) -> BackendReport:

@@ -44,6 +44,11 @@ class Groups:
                 program = self._programs[participant.index] = GroupProgram(arena, plan, participant)
                 program.prepare(engine(participant.device), seed, _nothing)
 
+    def close(self) -> None:
+        """No further frame will come."""
+        for program in self._programs.values():
+            program.close()
+
     def compute(self, frame: int, due: Iterable[str]) -> dict[ArrayKey, np.ndarray]:
         """What the due items compute in this frame; the states without the interfaces' share."""
         outputs: dict[ArrayKey, np.ndarray] = {}
@@ -74,6 +79,7 @@ class LocalRun:
         with ExitStack() as stack:
             self._interfaces = {name: self._open(name, stack) for name in network.interfaces}
             self._groups = Groups(arena, plan, seed, lambda device: engine)
+            stack.callback(self._groups.close)
             self._stack = stack.pop_all()
 
     def _open(self, name: str, stack: ExitStack) -> InterfaceProgram:
@@ -88,6 +94,10 @@ class LocalRun:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._stack.close()
+
+    def when_closed(self, close: Callable[[], None]) -> None:
+        """Have something that works on this run's values closed with it."""
+        self._stack.callback(close)
 
     @property
     def frame(self) -> int:

@@ -66,6 +66,11 @@ class Rounding:
             self._known[item, frame] = allowed(variant.compute, values, {key: expected[key] for key in variant.outputs})
         return self._known[item, frame]
 
+    def close(self) -> None:
+        """Nothing more will be asked."""
+        for variant in self._variants.values():
+            variant.draws.close()
+
     def _variant(self, item: str) -> Variant:
         if item not in self._variants:
             self._variants[item] = Variant(self._network, frozenset({item}), self._engine, self._arena, self._seed)
